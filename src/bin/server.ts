@@ -138,7 +138,7 @@ function handleSignals(app: App, { log, output }: Console): void {
   void app.gone.then(async () => {
     if (isStopping) return;
     isStopping = true;
-    log.error({}, 'execd ends, since other servers may have taken over what ran here. Start it again');
+    log.error({}, 'execd ends, because other servers may have taken over its executions. Start it again');
     await app.stop().catch((error: unknown) => log.error({ err: error }, 'Cannot stop in order'));
     await leave(EXIT_TEMPFAIL, output);
   });

@@ -123,7 +123,7 @@ function wordsOf(cause: unknown, { message }: Error): string {
   if (cause instanceof ConnectionError)
     return `${message}\n       Is the server running? \`execd serve\` starts one here; EXECD_URL or --url names another.`;
   if (cause instanceof UnauthorizedError)
-    return `${message}\n       \`execd login\` keeps a key; EXECD_API_KEY gives one.`;
+    return `${message}\n       \`execd login\` keeps a key; EXECD_API_KEY sets one.`;
   if (cause instanceof ForbiddenError) return `${message}\n       Use a key that may do this.`;
   return message;
 }

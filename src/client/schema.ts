@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 30a79b314606762ddd0952013209de3d4f6bea9bdd817091c48c0d73588eb834.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 80f826c5009f7701d427eff16524b64c7ebfdd8c63e8ea1b1a1e404d3b1ff047.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -139,7 +139,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel an execution
-         * @description A waiting execution ends at once. A running one gets the stop signal, and SIGKILL after the grace; its status becomes `cancelled` when all of its processes have ended. An execution that has finished stays as it is.
+         * @description A waiting execution ends at once. A running one gets the stop signal, and SIGKILL after the grace; its status becomes `cancelled` when all of its processes have ended. An execution that has finished does not change.
          *
          *     Requires the scope `cancel`.
          */
@@ -205,7 +205,7 @@ export interface paths {
         put?: never;
         /**
          * Run something and stream its output as the response
-         * @description Submits an execution and responds with what it writes to standard output, as it is written. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.
+         * @description Submits an execution and streams its standard output as the response. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.
          *
          *     Requires the scope `submit`.
          */
@@ -391,7 +391,7 @@ export interface paths {
         head?: never;
         /**
          * Add bytes to an upload
-         * @description Adds the bytes of the body at an offset. execd keeps the received bytes of a request that breaks off: `received` is the place to continue at. Bytes that you send again replace what is there. The upload is complete when it has all of its bytes.
+         * @description Adds the bytes of the body at an offset. execd keeps the received bytes of a request that breaks off: `received` is the place to continue at. Bytes that you send again replace the earlier ones. The upload is complete when it has all of its bytes.
          *
          *     Requires the scope `submit`.
          */
@@ -407,7 +407,7 @@ export interface paths {
         };
         /**
          * Explain an execution or a plan
-         * @description Says why it waits, why it ended as it did, what was retried and what was not, what it found in the cache, and what a rerun would do now. Nothing is changed.
+         * @description Explains why it waits or ended, its retries, the cache lookup, and the effect of a rerun. Nothing is changed.
          *
          *     Requires the scope `read`.
          */
@@ -705,7 +705,7 @@ export interface paths {
         };
         /**
          * Get an approval
-         * @description Returns what a step waits for, and what was decided. The user of the plan and those who may decide see it.
+         * @description Returns the approval that a step waits for, with its decisions. The user of the plan and those who may decide see it.
          *
          *     Requires the scope `read`.
          */
@@ -755,7 +755,7 @@ export interface paths {
         };
         /**
          * Read an approval by a link
-         * @description Shows what is to be decided. It decides nothing: programs that preview links call it.
+         * @description Shows the question of the approval. It decides nothing: programs that preview links call it.
          */
         get: operations["getApprovalByLink"];
         put?: never;
@@ -853,7 +853,7 @@ export interface paths {
         put?: never;
         /**
          * Create a schedule
-         * @description execd checks what is to run, stores the schedule, and starts the execution or plan at each due time, as you and under the policy of that day.
+         * @description execd checks the work, stores the schedule, and starts the execution or plan at each due time, as you and under the policy at that time.
          *
          *     Requires the scope `submit`.
          */
@@ -906,7 +906,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List what became of due times
+         * List the results of due times
          * @description Lists the latest due times: started, waiting, skipped, missed or refused.
          *
          *     Requires the scope `read`.
@@ -975,7 +975,7 @@ export interface paths {
         put?: never;
         /**
          * Run a schedule now
-         * @description Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times do not change.
+         * @description Starts the work of the schedule, as its `overlap` allows, also if it is paused or has ended. Its due times do not change.
          *
          *     Requires the scope `submit`.
          */
@@ -1032,7 +1032,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a webhook and its deliveries
-         * @description Events that are waiting to be delivered are dropped.
+         * @description execd drops events that wait for delivery.
          *
          *     Requires the scope `submit`.
          */
@@ -1140,7 +1140,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Show what a webhook would send
+         * Show the message that a webhook would send
          * @description Evaluates `when` and `template` on an event, and returns the message. Nothing is sent.
          *
          *     Requires the scope `submit`.
@@ -1459,14 +1459,14 @@ export interface paths {
         };
         /**
          * Get an operation that was put by API
-         * @description Returns the definition as it was put.
+         * @description Returns the stored definition.
          *
          *     Requires the scope `admin`.
          */
         get: operations["getStoredOperation"];
         /**
          * Put an operation
-         * @description Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. A name of the operations file is rejected.
+         * @description Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. execd rejects a name of the operations file.
          *
          *     Requires the scope `admin`.
          */
@@ -1673,7 +1673,7 @@ export interface paths {
         };
         /**
          * Get who you are
-         * @description Returns the user of your key or token, and what it allows.
+         * @description Returns the user and the rights of your key or token.
          *
          *     Requires the scope `read`.
          */
@@ -1694,8 +1694,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get what you take of the server
-         * @description Returns how many executions of yours run and wait, what you keep, and the limits of that. An administrator gets the same of another user with `Execution-User`.
+         * Get your use of the server
+         * @description Returns the numbers of your running and waiting executions, your kept data, and the limits. An administrator gets the same of another user with `Execution-User`.
          *
          *     Requires the scope `read`.
          */
@@ -1788,7 +1788,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the servers and what they run
+         * List the servers and their executions
          * @description Lists the servers that share the PostgreSQL database and whose lease is not over. With the embedded store there is one.
          *
          *     Requires the scope `admin`.
@@ -2122,7 +2122,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2173,7 +2173,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2229,7 +2229,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2285,7 +2285,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2332,7 +2332,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2367,7 +2367,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2418,7 +2418,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2474,7 +2474,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2535,7 +2535,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2596,7 +2596,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2648,7 +2648,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2688,7 +2688,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2748,7 +2748,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2801,7 +2801,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2859,7 +2859,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2917,7 +2917,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -2966,7 +2966,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -3003,7 +3003,7 @@ export interface components {
             cache?: components["schemas"]["CacheOptions"];
             webhook?: components["schemas"]["WebhookTarget"];
             concurrency?: components["schemas"]["ConcurrencyOptions"];
-            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs. */
+            /** @description Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs. */
             debounce_ms?: number;
             /**
              * Format: date-time
@@ -3031,7 +3031,7 @@ export interface components {
             /** @description Most bytes of output that the log keeps, both streams together. Default: EXECUTION_MAX_OUTPUT_BYTES. */
             max_bytes?: number;
             /**
-             * @description If the output exceeds max_bytes. `truncate`: drop the rest. `fail`: stop the attempt. `spool`: keep it, up to EXECUTION_SPOOL_MAX_BYTES.
+             * @description The effect if the output exceeds max_bytes. `truncate`: drop the rest. `fail`: stop the attempt. `spool`: keep it, up to EXECUTION_SPOOL_MAX_BYTES.
              * @enum {string}
              */
             oversized?: "truncate" | "fail" | "spool";
@@ -3043,7 +3043,7 @@ export interface components {
              */
             parse?: "json";
         };
-        /** @description Limits on what the processes use. */
+        /** @description Limits of the processes. */
         ResourceLimits: {
             /** @description Most CPU time of all processes together, seconds. */
             cpu_s?: number;
@@ -3328,7 +3328,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description How far a command is that runs. */
+        /** @description The progress of a running command. */
         ExecutionProgress: {
             /** @description The progress, 0 to 100; null if it is unknown. */
             percent: number | null;
@@ -3364,11 +3364,11 @@ export interface components {
             kind: components["schemas"]["Kind"];
             /** @description Name of the operation; null for other kinds. */
             operation: string | null;
-            /** @description The request, as it was sent. */
+            /** @description The request as submitted. */
             spec: {
                 [key: string]: unknown;
             };
-            /** @description The user whom it belongs to. */
+            /** @description The user of the execution. */
             user_id: string;
             /** @description The task_id of the request. */
             task_id: string | null;
@@ -3376,7 +3376,6 @@ export interface components {
             /** @description Higher runs earlier. */
             priority: number;
             timeouts: components["schemas"]["EffectiveTimeouts"];
-            /** @description Limits on what the processes use, after all defaults. */
             limits: components["schemas"]["EffectiveLimits"];
             /** @description How execd ends the processes; null if there are none. */
             stop: components["schemas"]["StopPolicy"] | null;
@@ -3419,7 +3418,7 @@ export interface components {
             output: components["schemas"]["Output"];
             /** @description The resources that the last attempt used; null until it has ended. */
             resources: components["schemas"]["Resources"] | null;
-            /** @description How far it is; null unless it runs, and in lists. */
+            /** @description Its progress; null unless it runs, and in lists. */
             progress: components["schemas"]["ExecutionProgress"] | null;
             /** @description Times in UTC. */
             timestamps: {
@@ -3619,7 +3618,7 @@ export interface components {
             /** @description Longest time without output, milliseconds; null: no limit. */
             idle_ms: number | null;
         };
-        /** @description Limits on what processes use, after all defaults. */
+        /** @description Limits of the processes, after all defaults. */
         EffectiveLimits: {
             /** @description Most CPU time of all processes together, seconds. Null: no limit. */
             cpu_s: number | null;
@@ -3712,9 +3711,9 @@ export interface components {
             ended_at: string | null;
             /** @description How it ended; null while it runs. */
             outcome: components["schemas"]["Outcome"] | null;
-            /** @description Bytes that were written to standard output. */
+            /** @description Bytes of standard output. */
             stdout_bytes: number;
-            /** @description Bytes that were written to standard error. */
+            /** @description Bytes of standard error. */
             stderr_bytes: number;
             /** @description The resources that it used; null until it has ended. */
             resources: components["schemas"]["Resources"] | null;
@@ -3740,7 +3739,7 @@ export interface components {
             message?: string | null;
             /** @description For `lost`: the cause of the interruption. */
             detail?: string;
-            /** @description For timeouts: the limit that was exceeded, milliseconds. */
+            /** @description For timeouts: the exceeded limit, milliseconds. */
             limit_ms?: number;
             /** @description For `output_limit`: the limit that was exceeded, bytes. */
             limit_bytes?: number;
@@ -3834,13 +3833,13 @@ export interface components {
              * @enum {string}
              */
             phase: "scheduled" | "awaiting" | "queued" | "scheduled_retry" | "starting" | "running" | "canceling" | "finishing" | "done";
-            /** @description All of it in a few sentences. */
+            /** @description A summary in a few sentences. */
             summary: string;
             /** @description Time from its acceptance to its first attempt, or until now, milliseconds. */
             waited_ms: number;
             /** @description Why it waits; null if it does not. */
             waiting: components["schemas"]["WhyWaiting"] | null;
-            /** @description Why it ended as it did; null until the end. */
+            /** @description The reason of its end; null until the end. */
             end: components["schemas"]["WhyEnded"] | null;
             /** @description All attempts, the first one first. */
             attempts: components["schemas"]["WhyRetried"][];
@@ -3850,7 +3849,7 @@ export interface components {
             rerun: components["schemas"]["WhatOnRerun"] | null;
             /** @description For a plan: at most 100 steps that did not complete, failed ones first. Null otherwise. */
             steps: components["schemas"]["StepWhy"][] | null;
-            /** @description For a plan: how many more there are. */
+            /** @description For a plan: the number of further ones. */
             steps_left_out: number;
         };
         /** @description Why it waits. */
@@ -3870,7 +3869,7 @@ export interface components {
                 higher_priority: number;
                 /** @description Of the same user. */
                 own: number;
-                /** @description Of other users, who have their turns before. */
+                /** @description Executions of other users with earlier turns. */
                 others: number;
             } | null;
             /** @description The slots that it needs one of. */
@@ -3884,7 +3883,7 @@ export interface components {
                 slots: number;
                 /** @description Slots in use. */
                 running: number;
-                /** @description Mean duration of an attempt of late, milliseconds. */
+                /** @description Mean duration of recent attempts, milliseconds. */
                 mean_ms: number | null;
             };
             /** @description Its concurrency key; null without one. */
@@ -3920,7 +3919,7 @@ export interface components {
             /** @description The estimated time until it starts, milliseconds; null if it cannot be estimated. */
             estimate_ms: number | null;
         };
-        /** @description Why it ended as it did. */
+        /** @description The reason of its end. */
         WhyEnded: {
             /**
              * @description The cause of its outcome.
@@ -3996,7 +3995,7 @@ export interface components {
             /** @description Its cache key. */
             key: string;
             /**
-             * @description `other_key`: a similar execution has another key. `not_kept`, `expired`, `removed`: what became of the result with this key. `under_way`: a run with this key could not be joined.
+             * @description `other_key`: a similar execution has another key. `not_kept`, `expired`, `removed`: the result with this key no longer exists. `under_way`: a run with this key could not be joined.
              * @enum {string}
              */
             reason: "hit" | "joined" | "not_looked_up" | "first_use" | "other_key" | "not_kept" | "expired" | "removed" | "under_way";
@@ -4074,7 +4073,7 @@ export interface components {
         };
         /** @description The figures of an operation. */
         OperationReport: {
-            /** @description Name of the operation, or the kind of what is none. */
+            /** @description Name of the operation; without one, the kind. */
             type: string;
             /** @description Executions that ended. */
             count: number;
@@ -4126,9 +4125,9 @@ export interface components {
         };
         /** @description Output of the last attempt. */
         Output: {
-            /** @description Bytes that were written to standard output. */
+            /** @description Bytes of standard output. */
             stdout_bytes: number;
-            /** @description Bytes that were written to standard error. */
+            /** @description Bytes of standard error. */
             stderr_bytes: number;
             /** @description Bytes of standard output that the log keeps. */
             stdout_kept_bytes: number;
@@ -4180,7 +4179,7 @@ export interface components {
             /** @description Why the cache does not keep the result. `not_completed`: the status is not `completed`. `mode`: the mode is `read`. `output_truncated`: the log lacks some of the output. `output_incomplete`: output was lost. `too_large`: it takes more of the cache than one result may. */
             reason: ("mode" | "not_completed" | "output_truncated" | "output_incomplete" | "too_large") | null;
         };
-        /** @description Something that the status does not show. */
+        /** @description A problem that the status does not show. */
         Warning: {
             /**
              * @description `output_incomplete`: the end of the output may be missing. `processes_left`: execd could not confirm the end of all processes. `artifacts_missing`: requested files were not kept. `files_left`: the command left files that `artifacts` does not name.
@@ -4298,7 +4297,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4358,7 +4357,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4423,7 +4422,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4488,7 +4487,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4544,7 +4543,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4588,7 +4587,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4628,7 +4627,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4673,7 +4672,7 @@ export interface components {
              * @enum {string}
              */
             run_if?: "success" | "failure" | "always";
-            /** @description CEL expression. If it is false, the step is skipped. */
+            /** @description CEL expression. If it is false, execd skips the step. */
             when?: string;
             /** @description If the step fails, the plan and the steps after it continue as if it had completed. Default: false. */
             continue_on_error?: boolean;
@@ -4803,9 +4802,9 @@ export interface components {
                     [key: string]: unknown;
                 };
             } | null;
-            /** @description Version of the policy file, and `+` and that of the operation. Null without both. */
+            /** @description Version of the policy file, then `+` and the version of the operation. Null without both. */
             policy_version: string | null;
-            /** @description The user whom it belongs to. */
+            /** @description The user of the execution. */
             user_id: string;
             /** @description The task_id of the request. */
             task_id: string | null;
@@ -4852,7 +4851,7 @@ export interface components {
             critical_path: {
                 /** @description Names of the steps. */
                 steps: string[];
-                /** @description How long they took together, milliseconds. */
+                /** @description Their total duration, milliseconds. */
                 duration_ms: number;
             } | null;
             /** @description How long it has taken, milliseconds. */
@@ -4961,7 +4960,7 @@ export interface components {
             /** @description Names of steps by level: each level depends only on earlier levels. Null if the dependencies form a cycle. */
             levels: string[][] | null;
         };
-        /** @description A schedule: what to run, and when. */
+        /** @description A schedule: work and its due times. */
         CreateSchedule: {
             /** @description Unique among your schedules. */
             name: string;
@@ -4985,7 +4984,7 @@ export interface components {
              */
             overlap: "skip" | "queue" | "cancel_previous" | "allow";
             /**
-             * @description If execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.
+             * @description The effect if execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.
              * @default once
              * @enum {string}
              */
@@ -5017,7 +5016,7 @@ export interface components {
             /** @description The work: a plan as for `POST /v1/plans`. */
             plan?: components["schemas"]["PlanRequest"];
         };
-        /** @description A schedule: what to run, and when. */
+        /** @description A schedule: work and its due times. */
         PutSchedule: {
             /** @description When, as cron: minute, hour, day, month, weekday; a sixth field in front is the second. For example `0 9 * * MON-FRI`. Give exactly one of `cron`, `every_ms` and `at`. */
             cron?: string;
@@ -5039,7 +5038,7 @@ export interface components {
              */
             overlap: "skip" | "queue" | "cancel_previous" | "allow";
             /**
-             * @description If execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.
+             * @description The effect if execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.
              * @default once
              * @enum {string}
              */
@@ -5082,7 +5081,7 @@ export interface components {
              * @enum {string}
              */
             state: "active" | "paused" | "ended";
-            /** @description `no_more_times`: no due time is left. `max_runs`: it has run as often as it may. `key_revoked`: the API key that it was created with was revoked or removed. */
+            /** @description `no_more_times`: no due time is left. `max_runs`: it has served `max_runs` due times. `key_revoked`: the API key that it was created with was revoked or removed. */
             ended_because: ("no_more_times" | "max_runs" | "key_revoked") | null;
             /** @description When, as cron. */
             cron: string | null;
@@ -5167,7 +5166,7 @@ export interface components {
             id: string | null;
             /** @description Why it was refused. */
             error: components["schemas"]["ErrorType"] | null;
-            /** @description The same in words, or what was missed. */
+            /** @description The reason as a sentence, or the missed due times. */
             detail: string | null;
             /** @description Whether it is a run by hand. */
             by_hand: boolean;
@@ -5214,7 +5213,7 @@ export interface components {
              * @enum {string}
              */
             decision: "approve" | "reject";
-            /** @description Why; later steps and readers see it. */
+            /** @description The reason, for later steps and readers. */
             comment?: string;
         };
         Decision: {
@@ -5284,7 +5283,7 @@ export interface components {
             approve: string;
             /** @description Opens a page with a button that rejects. */
             reject: string;
-            /** @description The user as whom they decide: you. */
+            /** @description The user as whom the links decide: you. */
             user: string;
             /**
              * Format: date-time
@@ -5324,7 +5323,7 @@ export interface components {
             max: number | null;
             /** @description How many attempts run. */
             running: number;
-            /** @description Ids of what runs, the oldest first, at most 100. */
+            /** @description Ids of running executions, the oldest first, at most 100. */
             executions: string[];
         };
         /** @description A server that starts nothing new. */
@@ -5336,7 +5335,7 @@ export interface components {
             since: string;
             /** @description Who drained it. */
             by: string;
-            /** @description Why; null if nobody said. */
+            /** @description The reason; null if none was given. */
             reason: string | null;
         };
         /** @description A drain of a server. */
@@ -5421,9 +5420,9 @@ export interface components {
             result: unknown;
             /** @description The output of that execution; null for a value that was put into the cache. */
             output: {
-                /** @description Bytes that were written to standard output. */
+                /** @description Bytes of standard output. */
                 stdout_bytes: number;
-                /** @description Bytes that were written to standard error. */
+                /** @description Bytes of standard error. */
                 stderr_bytes: number;
                 /** @description Bytes of standard output that the log keeps. */
                 stdout_kept_bytes: number;
@@ -5514,7 +5513,7 @@ export interface components {
                 /** @description Longest time without output, milliseconds; null: no limit. */
                 idle_ms: number | null;
             };
-            /** @description Limits on what processes use; null for HTTP calls. */
+            /** @description Limits of the processes; null for HTTP calls. */
             limits: components["schemas"]["EffectiveLimits"] | null;
             /** @description How execd ends the processes; null if there are none. */
             stop: components["schemas"]["StopPolicy"] | null;
@@ -5543,7 +5542,7 @@ export interface components {
                 max_ms: number;
                 /** @description Random part of the wait, 0 to 1. */
                 jitter: number;
-                /** @description Which ends are retried; null: those that another attempt can cure. */
+                /** @description The ends that execd retries; null: those that another attempt can cure. */
                 retry_on: components["schemas"]["RetryOn"] | null;
             } | null;
             /** @description How many retries the executions of the operation have together. */
@@ -5647,7 +5646,7 @@ export interface components {
             /** @description Whether failures of the request or command count. */
             count_user_faults: boolean;
         };
-        /** @description When the circuit of the operation opens and closes. */
+        /** @description The settings of the circuit of the operation. */
         Breaker: components["schemas"]["ConsecutiveBreaker"] | {
             /**
              * @description Opens at a ratio of failures among the last calls.
@@ -5658,7 +5657,7 @@ export interface components {
             ratio: number;
             /** @description How many calls are looked at. */
             size: number;
-            /** @description Calls before it can open; without it `size`. */
+            /** @description The least number of calls before it can open. Default: `size`. */
             min_calls?: number;
             /** @description Time between opening and the first probe, milliseconds. */
             open_ms: number;
@@ -5720,7 +5719,7 @@ export interface components {
             /** @description Name of the operation. */
             name: string;
             definition: components["schemas"]["OperationDefinition"];
-            /** @description The user who put it last. */
+            /** @description The user who stored it last. */
             put_by: string;
             /**
              * Format: date-time
@@ -5728,7 +5727,7 @@ export interface components {
              */
             put_at: string;
             /**
-             * @description `active`: it can run. `shadowed`: the operations file defines this name too, and that definition applies. `invalid`: the settings of the server do not allow it any more.
+             * @description `active`: it can run. `shadowed`: the operations file defines this name too, and that definition applies. `invalid`: the settings of the server no longer allow it.
              * @enum {string}
              */
             state: "active" | "shadowed" | "invalid";
@@ -5791,7 +5790,7 @@ export interface components {
             balance: number;
             /** @description Reserved for executions that are not charged yet. */
             reserved: number;
-            /** @description `balance` minus `reserved`: what new executions can reserve. */
+            /** @description `balance` minus `reserved`: the credits that new executions can reserve. */
             available: number;
         };
         /** @description One entry of the ledger of an account. */
@@ -5824,7 +5823,7 @@ export interface components {
              * @description When it was made.
              */
             at: string;
-            /** @description Whether it took the balance below the threshold. */
+            /** @description Whether the balance fell below the threshold. */
             low_balance: boolean;
         };
         /** @description A page of entries. */
@@ -5844,7 +5843,7 @@ export interface components {
         ApiKey: {
             /** @description Id of the key. */
             id: string;
-            /** @description The user whom it belongs to. */
+            /** @description The user of the execution. */
             user: string;
             /** @description The rights of the key on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
@@ -5879,7 +5878,7 @@ export interface components {
         NewApiKey: {
             /** @description Id of the key. */
             id: string;
-            /** @description The user whom it belongs to. */
+            /** @description The user of the execution. */
             user: string;
             /** @description The rights of the key on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
@@ -5970,7 +5969,7 @@ export interface components {
             acting_user: string | null;
             /** @description Your rights on the API. */
             scopes: ("submit" | "read" | "cancel" | "admin")[];
-            /** @description The work that your key or token allows; `policy`: what the policy file allows. */
+            /** @description The work that your key or token allows; `policy`: all that the policy file allows. */
             may_run: components["schemas"]["MayRun"];
             /** @description The work that the policy file allows you, beside `may_run`; null on a server without a policy file. */
             policy_may_run: ("any" | components["schemas"]["Grant"][]) | null;
@@ -5998,13 +5997,13 @@ export interface components {
                  * @enum {string}
                  */
                 what: "running" | "queued" | "store_bytes" | "log_bytes" | "logs";
-                /** @description How much of it you take. */
+                /** @description Your use of it. */
                 used: number;
-                /** @description How much of it you may take; null: no limit of your own. */
+                /** @description Your limit; null: none of your own. */
                 limit: number | null;
-                /** @description How much of it all users take. */
+                /** @description The use by all users. */
                 used_by_all: number;
-                /** @description How much of it all users may take; null: no limit. */
+                /** @description The limit of all users; null: none. */
                 limit_of_all: number | null;
             }[];
         };
@@ -6051,7 +6050,7 @@ export interface components {
                 timeout: number | null;
                 /** @description Retries, of all attempts. */
                 retry: number | null;
-                /** @description Memory of the server, of what its container or machine has. */
+                /** @description Memory of the server, as a part of the memory of its container or machine. */
                 memory: number | null;
             };
             /** @description Slots for processes. */
@@ -6269,7 +6268,7 @@ export interface components {
             received: number;
             /** @description Whether all bytes are there. */
             complete: boolean;
-            /** @description SHA-256 of the bytes; null until all are there. */
+            /** @description SHA-256 of the bytes; null until execd has all bytes. */
             digest: string | null;
             /**
              * Format: date-time
@@ -6417,9 +6416,9 @@ export interface components {
             result?: unknown;
             /** @description In the last event: output of all attempts together. */
             output?: {
-                /** @description Bytes that were written to standard output. */
+                /** @description Bytes of standard output. */
                 stdout_bytes: number;
-                /** @description Bytes that were written to standard error. */
+                /** @description Bytes of standard error. */
                 stderr_bytes: number;
                 /** @description Bytes of standard output that the log keeps. */
                 stdout_kept_bytes: number;
@@ -6503,9 +6502,9 @@ export interface components {
             truncated: boolean;
             /** @description Records of the log. */
             records: number;
-            /** @description Bytes that were written to standard output. */
+            /** @description Bytes of standard output. */
             stdout_bytes: number;
-            /** @description Bytes that were written to standard error. */
+            /** @description Bytes of standard error. */
             stderr_bytes: number;
             /** @description Bytes of standard output that the log keeps. */
             stdout_kept_bytes: number;
@@ -6558,9 +6557,9 @@ export interface components {
             steps: number;
             /** @description Records of all logs. */
             records: number;
-            /** @description Bytes that were written to standard output. */
+            /** @description Bytes of standard output. */
             stdout_bytes: number;
-            /** @description Bytes that were written to standard error. */
+            /** @description Bytes of standard error. */
             stderr_bytes: number;
         };
         /** @description The data of a message of the stream of an execution. */
@@ -9241,9 +9240,9 @@ export interface operations {
     followExecution: {
         parameters: {
             query?: {
-                /** @description Include what the execution writes, as messages `output`: one for each record of the log. */
+                /** @description Include the output of the execution, as messages `output`: one for each record of the log. */
                 output?: boolean;
-                /** @description Include what the execution writes, with one message `output` for each line. */
+                /** @description Include the output of the execution, with one message `output` for each line. */
                 lines?: boolean;
                 /** @description Include the result in the last event of each execution. */
                 result?: boolean;
@@ -10218,7 +10217,7 @@ export interface operations {
                 "Execution-User"?: components["parameters"]["ExecutionUser"];
             };
             path: {
-                /** @description `cache.key` of an execution, or of a dry run of the request that is to get the value. */
+                /** @description `cache.key` of an execution, or of a dry run of the request. */
                 key: string;
             };
             cookie?: never;
@@ -11537,7 +11536,7 @@ export interface operations {
                             cache_hit_ratio: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11551,7 +11550,7 @@ export interface operations {
                             timeout_ratio: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11565,7 +11564,7 @@ export interface operations {
                             retry_ratio: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11575,11 +11574,11 @@ export interface operations {
                                 /** @description Whether the figure is within its threshold. True without a figure. */
                                 ok: boolean;
                             };
-                            /** @description Memory of the server, of what its container or machine has. */
+                            /** @description Memory of the server, as a part of the memory of its container or machine. */
                             memory_ratio: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11593,7 +11592,7 @@ export interface operations {
                             queue_age_seconds: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11607,7 +11606,7 @@ export interface operations {
                             oldest_run_seconds: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11621,7 +11620,7 @@ export interface operations {
                             write_behind_lag_seconds: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11635,7 +11634,7 @@ export interface operations {
                             open_circuits: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.
@@ -11649,7 +11648,7 @@ export interface operations {
                             pauses: {
                                 /** @description The figure now; null while nothing has been counted. */
                                 value: number | null;
-                                /** @description The figure from which on, or up to which, all is well. */
+                                /** @description The threshold of the figure. */
                                 threshold: number;
                                 /**
                                  * @description Whether `threshold` is the least or the most.

@@ -105,7 +105,7 @@ export const SETTINGS = {
     default: 'true',
     unit: 'true | false',
     about:
-      'Serve the web console (docs/reference/console.md). It shows nothing that the key of its user may not see.',
+      'Serve the web console (docs/reference/console.md). It shows only the data that the key of its user may read.',
   },
   EXECUTION_CONSOLE_PATH: {
     schema: z
@@ -185,7 +185,7 @@ export const SETTINGS = {
     default: './data',
     unit: 'path',
     about:
-      'Directory of the store, the logs and the private directories. Only one server can use it at a time. With EXECUTION_DATABASE_URL, the store is elsewhere.',
+      'Directory of the store, the logs and the private directories. Only one server can use it at a time. With EXECUTION_DATABASE_URL, the store is in PostgreSQL.',
   },
   EXECUTION_DATABASE_URL: {
     schema: z
@@ -215,7 +215,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'URL',
     about:
-      'The same PostgreSQL database, past a pooler in transaction mode, through which no notification comes. Unset: EXECUTION_DATABASE_URL.',
+      'The same PostgreSQL database without the pooler, if EXECUTION_DATABASE_URL leads to a pooler in transaction mode, which passes no notifications on. Unset: EXECUTION_DATABASE_URL.',
   },
   EXECUTION_REPLICA_NAME: {
     schema: z
@@ -235,14 +235,14 @@ export const SETTINGS = {
     default: 'all',
     unit: ROLES.join(' | '),
     about:
-      'The role of this server: all; api serves the API and runs nothing; runner runs executions and serves only health and metrics, to everyone who can reach it. All but "all" require EXECUTION_DATABASE_URL.',
+      'The role of this server. all: both. api: serves the API and runs nothing. runner: runs executions and serves only health and metrics, to everyone who can reach it. All but "all" require EXECUTION_DATABASE_URL.',
   },
   EXECUTION_LEASE_SECS: {
     schema: whole(10, 3600),
     default: '30',
     unit: 'seconds',
     about:
-      'With EXECUTION_DATABASE_URL: how long other servers wait for one that is silent before they take over what it runs. A server that cannot reach the database ends what it runs shortly before that time is over.',
+      'With EXECUTION_DATABASE_URL: the time after which other servers take over the executions of a silent server. A server that cannot reach the database ends its executions shortly before that time is over.',
   },
   EXECUTION_LOG_DIR: {
     schema: path.optional(),
@@ -284,7 +284,7 @@ export const SETTINGS = {
     schema: whole(60, 365 * DAY),
     default: '86400',
     unit: 'seconds',
-    about: 'How long an upload is kept. Executions that use it keep its bytes.',
+    about: 'Time for which execd keeps an upload. Executions that use it keep its bytes.',
   },
   EXECUTION_LOG_LEVEL: {
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -786,7 +786,7 @@ export const SETTINGS = {
     default: String(20 * GIB),
     unit: 'bytes',
     about:
-      'Most bytes of finished executions and their logs in the data directory, about. Above it, each cleanup removes those of the users with the most first: cache hits, then successes, then failures, the oldest first. Executions younger than five minutes are kept up to twice this bound.',
+      'Most bytes of finished executions and their logs in the data directory, about. Above it, each cleanup also removes executions of the users who keep most: cache hits first, then successes, then failures, the oldest first. Executions younger than five minutes are kept up to twice this bound.',
   },
   EXECUTION_MAX_STORE_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),

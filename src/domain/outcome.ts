@@ -348,7 +348,7 @@ function importedEnd({
 }
 
 function rejectedMessage({ by, comment }: Extract<Outcome, { cause: 'rejected' }>): string {
-  if (by === null) return 'Nobody decided in time, and the default is to reject (approval.on_expiry).';
+  if (by === null) return 'No user decided in time, and the default is to reject (approval.on_expiry).';
   return comment === null ? `${by} rejected it.` : `${by} rejected it: ${comment}`;
 }
 

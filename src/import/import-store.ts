@@ -102,7 +102,7 @@ class Reader {
   async *rows(): AsyncGenerator<{ table: Table; row: Row; size: number }> {
     for (let line = await this.#next(); line !== null; line = await this.#next()) {
       if (this.#end !== null)
-        throw new NotImported(`line ${this.#place}: there is something after the end of the export`);
+        throw new NotImported(`line ${this.#place}: the file continues after the end of the export`);
       const value = this.#parse(line) as RowLine | End;
       if ('end' in value) {
         this.#end = this.#checkedEnd(value);

@@ -86,7 +86,7 @@ export class SharedJournal implements Journal {
     try {
       await this.#fetch(copy);
       const log = await this.#others.open(name);
-      if (log === null) throw new Error(`the copy of the log ${key} is gone`);
+      if (log === null) throw new Error(`the copy of the log ${key} was removed`);
       this.#look();
       return this.#lent(copy, log);
     } catch (error) {

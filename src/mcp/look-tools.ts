@@ -111,11 +111,11 @@ const logTool = tool({
   name: 'read_log',
   title: 'Read a log',
   description:
-    'Returns output of an execution, also while it runs: the last lines, or, with the cursor of an earlier call, what follows.',
+    'Returns output of an execution, also while it runs: the last lines, or, with the cursor of an earlier call, the next part.',
   input: z.strictObject({
     id,
     stream: z.enum(['all', 'stdout', 'stderr']).default('all').describe('Which stream.'),
-    tail: z.int().min(1).max(MAX_TAIL).default(200).describe('So many last lines, if there is no cursor.'),
+    tail: z.int().min(1).max(MAX_TAIL).default(200).describe('The number of last lines, without a cursor.'),
     cursor: z.string().optional().describe('`next_cursor` of an earlier call: continue there.'),
   }),
   annotations: READS,

@@ -64,7 +64,7 @@ export async function listResources(client: Execd, signal: AbortSignal): Promise
   }
   found.push({
     ...{ uri: SCHEDULES, name: 'schedules', mimeType: 'application/json' },
-    description: 'The schedules of this user: what they start, and when next.',
+    description: 'The schedules of this user, with their work and next due times.',
   });
   return found;
 }

@@ -68,13 +68,11 @@ const attempts = {
     'result',
   ]),
   scheduled: gauge('execd_scheduled_retries', 'Executions that wait for a retry.'),
-  delayed: gauge('execd_delayed_executions', 'Executions and plans that are to start later.'),
+  delayed: gauge('execd_delayed_executions', 'Executions and plans with a later start time.'),
   awaiting: gauge('execd_awaiting_executions', 'Waits of plans for a signal, an approval or a time.'),
   paused: gauge('execd_paused', 'Pauses now: queue, operations, concurrency keys, maintenance.'),
   drained: gauge('execd_drained', '1 if this server is drained by the API: it starts nothing new.'),
-  scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by what became of them.', [
-    'result',
-  ]),
+  scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by result.', ['result']),
   cpuSeconds: counter('execd_command_cpu_seconds_total', 'CPU time of all processes of commands.'),
   maxRss: histogram('execd_command_max_rss_bytes', 'Peak memory of the processes of an attempt.', 'bytes'),
 };
@@ -158,10 +156,7 @@ const store = {
   lag: gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.'),
   lagFailures: counter('execd_write_behind_failures_total', 'Failed writes of counters.'),
   queued: gauge('execd_queued_executions', 'Executions in the queue.', ['pool']),
-  oldestRun: gauge(
-    'execd_oldest_run_age_seconds',
-    'How long the attempt that started first has been running; 0 if none runs.',
-  ),
+  oldestRun: gauge('execd_oldest_run_age_seconds', 'Run time of the oldest running attempt; 0 if none runs.'),
   lastEnd: gauge(
     'execd_last_end_timestamp_seconds',
     'When an execution ended last, Unix time; 0 before the first end.',
@@ -180,7 +175,10 @@ const store = {
     query: 'min by (disk) (execd_disk_free_bytes / execd_disk_size_bytes)',
   }),
   diskSize: gauge('execd_disk_size_bytes', 'Size of the file system.', ['disk']),
-  memory: gauge('execd_memory_ratio', 'Memory of the server, of what its container or machine has.'),
+  memory: gauge(
+    'execd_memory_ratio',
+    'Memory of the server, as a part of the memory of its container or machine.',
+  ),
   build: gauge('execd_build_info', 'Always 1; the version of execd is in the label.', ['version']),
   commits: counter('execd_store_commits_total', 'Transactions of the store.'),
   groups: counter('execd_store_groups_total', 'Groups of changes in the transactions of the store.'),
@@ -241,7 +239,7 @@ const credits = {
   ]),
   lowBalances: counter('execd_low_balances_total', 'How often an account fell below the threshold.'),
   chargeFailures: counter('execd_charge_failures_total', 'Charges that had to be retried.'),
-  chargesDue: gauge('execd_charges_due', 'Executions that have ended and are not charged yet.'),
+  chargesDue: gauge('execd_charges_due', 'Ended executions that execd has not charged yet.'),
   reserved: gauge('execd_credits_reserved', 'Credits reserved for executions that are not charged yet.'),
 };
 

@@ -55,7 +55,7 @@ export class StoredOperations {
       if (operation === null)
         log.warn(
           { operation: stored.name, fields: problems },
-          'A stored operation is not valid any more, and cannot run',
+          'A stored operation is no longer valid, and cannot run',
         );
     }
     this.#kept = kept;

@@ -58,7 +58,7 @@ export class Results {
   /** @param now when the group was carried out */
   async of(group: Group, reply: GroupReply | GroupFailure, now: number): Promise<GroupResult | StoreError> {
     if (reply.status === 'stale') return reply;
-    if (reply.status === 'failed') return new StoreError(`the store refused a group: ${reply.message}`);
+    if (reply.status === 'failed') return new StoreError(`the store rejected a group: ${reply.message}`);
     if (reply.status === 'refused') {
       if (reply.reason !== 'illegal') return reply;
       return { status: 'refused', reason: 'illegal', execution: this.#known(reply.current) };

@@ -92,11 +92,11 @@ export class Exporting {
     if (isSent !== this.#isFailing) return;
     this.#isFailing = !isSent;
     const facts = { url: withoutCredentials(settings.url) };
-    if (isSent) log.info(facts, 'The collector of traces takes spans again');
+    if (isSent) log.info(facts, 'The collector of traces accepts spans again');
     else
       log.warn(
         { ...facts, err },
-        'Cannot send spans to the collector of traces; execd drops what it does not take',
+        'Cannot send spans to the collector of traces; execd drops spans that it does not accept',
       );
   }
 }

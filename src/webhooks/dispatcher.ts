@@ -379,7 +379,10 @@ export class Dispatcher {
     const tried = error === null ? [] : [{ at: clock.now(), status: null, error, tookMs: 0 }];
     const facts = { webhook_id: one.webhookId, subject: subjectOf(one.record), event: one.record.type };
     if (error !== null)
-      log.warn({ ...facts, because: error }, 'A webhook was not delivered: its message cannot be made');
+      log.warn(
+        { ...facts, because: error },
+        'Cannot make the message of a webhook; execd does not deliver it',
+      );
     const tries = [...one.tries, ...tried];
     await this.#store([
       { type: 'delivery', id: one.id, state, tries, waitMs: null, isRedelivery: false },

@@ -145,7 +145,8 @@ export class Notifier {
   #headers(template: OwnTemplate, userId: string, shows: string | null): Record<string, string> {
     const { secrets } = this.#deps;
     const missing = secrets.whyNot({ names: secretsOf(template), userId, operation: null });
-    if (missing !== null) throw new NotificationError(`there is no secret ${missing} for this user any more`);
+    if (missing !== null)
+      throw new NotificationError(`there is no secret ${missing} for this user any longer`);
     const headers = Object.entries(template.headers ?? {}).map(([name, value]): [string, string] => {
       if (typeof value === 'string') return [name.toLowerCase(), value];
       return [name.toLowerCase(), (value.prefix ?? '') + (shows ?? secrets.reveal(value.secret))];

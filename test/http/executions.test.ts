@@ -722,7 +722,7 @@ t.test('what cannot be started fails with its own cause', async (t) => {
     [
       { kind: 'script', path: marked, interpreter: 'bash' },
       'program_not_executable',
-      /marked begins with a byte order mark, which "bash" takes for a part of the first line: save /,
+      /marked begins with a byte order mark, which "bash" reads as a part of the first line: save /,
     ],
     [{ kind: 'exec', program: 'true', cwd: '/no/such/dir' }, 'cwd_not_found'],
     [{ kind: 'exec', program: 'true', cwd: '/etc/passwd' }, 'cwd_not_directory'],

@@ -33,7 +33,7 @@ t.test('proofs of senders become schemes; a rule without one needs a token', asy
     [is('X-Gitlab-Token', SECRET, 'header'), { scheme: 'gitlab' }],
     [is('Authorization', `Bearer ${SECRET}`, 'header'), { scheme: 'token', prefix: 'Bearer ' }],
     [is('token', SECRET, 'url'), { scheme: 'token', query: 'token' }],
-    [is('secret', SECRET), { scheme: 'token', query: 'token' }, 'no secret in the body'],
+    [is('secret', SECRET), { scheme: 'token', query: 'token' }, 'not accept a secret in the body'],
     [is('token', '42', 'url'), { scheme: 'token', query: 'token' }, 'fewer than 6 bytes'],
     [{ match: { type: 'ip-whitelist', 'ip-range': '10.0.0.0/8' } }, { scheme: 'token' }, 'only 10.0.0.0/8'],
     [null, { scheme: 'token', query: 'token' }, 'for every sender'],

@@ -216,7 +216,7 @@ t.test('what is no whole export, or does not fit, is refused by name', async (t)
   );
   await refused(text.replace(/\["epochs",\{[^\n]*/, '{}'), /line 2 of the file is not a row/);
   await refused(text.replace(/"last":.*/, '"last":{}}'), /is not the end of an export/);
-  await refused(`${text}{}\n`, /something after the end/);
+  await refused(`${text}{}\n`, /continues after the end/);
   await refused(text.replace('["events",', '["stories",'), /execd has no table "stories"/);
   await refused(
     text.replace('"command\\":\\"true', '"command\\":\\"evil'),

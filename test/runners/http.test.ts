@@ -326,7 +326,7 @@ t.test('credentials do not follow to another origin', async (t) => {
   const more = { method: 'POST', headers, body: { text: 'b' }, secretHeaders: ['x-key'] } as const;
   const { message, ...failure } = failureOf(await get(origin, more));
   t.same(failure, { cause: 'request_failed', reason: 'egress_denied' });
-  t.match(message, /status 307\. The body is not sent on to it; list 127\.0\.0\.1 in redirect_hosts/);
+  t.match(message, /status 307\. execd does not send the body to it; list 127\.0\.0\.1 in redirect_hosts/);
   t.same(received, []);
   const listed = await get(origin, { ...more, redirect_hosts: ['127.0.0.1'] });
   t.equal(listed.response?.url, `${target}/`);
@@ -381,7 +381,7 @@ t.test('the same host over TLS is no other server', async (t) => {
   const next = redirectOf(message, head('https://a.test/x'), options);
   t.match(next, { method: 'PUT', headers: { authorization: 'a', 'x-key': 'b' }, body: message.body });
   for (const other of ['https://a.test:8443/', 'https://b.test/', 'http://a.test:81/', 'https://www.a.test/'])
-    t.throws(() => redirectOf(message, head(other), options), /The body is not sent on/, other);
+    t.throws(() => redirectOf(message, head(other), options), /execd does not send the body/, other);
 });
 
 t.test('a redirect is guarded as the first request is', async (t) => {

@@ -68,10 +68,12 @@ function pauses(program: Command, session: Session): void {
 
 function runners(program: Command, session: Session): void {
   const at = (name: string) => ({ params: { path: { name } } });
-  const group = program.command('runners').summary('servers that share the store, and what they run');
+  const group = program
+    .command('runners')
+    .summary('servers that share the store, and their running executions');
   group
     .command('list', { isDefault: true })
-    .summary('the servers, and what they run')
+    .summary('the servers, and their running executions')
     .action(async () => {
       const { items } = await dataOf(session.client.api.GET('/v1/runners'));
       const used = ({ max, running }: Runner['slots']['process']) => `${running}/${max ?? '?'}`;

@@ -49,7 +49,7 @@ export function eventCommands(program: Command, session: Session): void {
     .action(() => stats(session));
   program
     .command('top')
-    .summary('a live screen: slots, queue, ratios, and what runs')
+    .summary('a live screen: slots, queue, ratios, and running executions')
     .action(() => top(session));
 }
 

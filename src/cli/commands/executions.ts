@@ -123,7 +123,7 @@ async function ps(session: Session, flags: PsFlags): Promise<void> {
       await terminal.note(
         flags.all === true || flags.status !== undefined
           ? 'No execution fits.'
-          : 'Nothing runs or waits. execd ps -a also lists what has ended.',
+          : 'Nothing runs or waits. execd ps -a also lists ended executions.',
       );
     return terminal.line(executionTable(session, found));
   }

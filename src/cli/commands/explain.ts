@@ -15,7 +15,7 @@ Examples:
 export function explainCommand(program: Command, session: Session): void {
   program
     .command('explain')
-    .summary('explain why an execution waits, why it ended so, and what a rerun would do')
+    .summary('explain why an execution waits or ended, and the effect of a rerun')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
     .addHelpText('after', EXAMPLES)
     .action(async (text: string) => {

@@ -24,7 +24,7 @@ export function importCommand(program: Command, session: Session, end: (code: nu
     .command('webhook')
     .summary('convert the hooks of adnanh/webhook')
     .description(
-      'Makes operations with hooks of a hooks file of adnanh/webhook, in JSON or YAML: operations.yaml, secrets.yaml and the values of the secrets. Names every field that execd cannot keep, and what to do. Needs no server.',
+      'Makes operations with hooks of a hooks file of adnanh/webhook, in JSON or YAML: operations.yaml, secrets.yaml and the values of the secrets. Names every field that execd cannot keep, and the remedy. Needs no server.',
     )
     .argument('<file>', 'hooks.json or hooks.yaml')
     .requiredOption('--user <name>', 'the user for whom the hooks run')

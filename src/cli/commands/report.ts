@@ -16,8 +16,8 @@ Examples:
 export function reportCommand(program: Command, session: Session): void {
   program
     .command('report')
-    .summary('count what ended, with the spread of waits and runs')
-    .option('--since <time>', 'only what ended since: 1h for the last hour, or a time', '24h')
+    .summary('count ended executions, with the spread of waits and runs')
+    .option('--since <time>', 'only executions that ended since: 1h for the last hour, or a time', '24h')
     .option('--operation <name>', 'only this operation')
     .addHelpText('after', EXAMPLES)
     .action(async ({ since, operation }: { since: string; operation?: string }) => {

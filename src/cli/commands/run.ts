@@ -86,7 +86,7 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
     .option('--download <dir>', 'write the artifacts below this directory after the end')
     .option('--force', 'with --download: replace files that exist')
     .option('--idempotency-key <key>', 'run a command only once with this key')
-    .option('--dry-run', 'show what would happen without running it')
+    .option('--dry-run', 'show the effect without running it')
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: Flags) => end(await run(session, words, flags)));
 }

@@ -36,7 +36,7 @@ Examples:
 export function scheduleCommands(program: Command, session: Session): void {
   const schedule = program
     .command('schedule')
-    .summary('start commands and plans again and again')
+    .summary('start commands and plans at due times')
     .description('Schedules: executions and plans that start by cron, at an interval, or once.')
     .addHelpText('after', HELP);
   schedule
@@ -69,7 +69,7 @@ export function scheduleCommands(program: Command, session: Session): void {
     .action(() => list(session));
   schedule
     .command('runs')
-    .summary('list what became of due times')
+    .summary('list the results of due times')
     .argument('<name>')
     .action((name: string) => runs(session, name));
   schedule

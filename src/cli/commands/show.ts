@@ -14,7 +14,7 @@ const LAST_LINES = 10;
 export function showCommand(program: Command, session: Session): void {
   program
     .command('show')
-    .summary('show an execution or a plan: what happened, why, and what to do next')
+    .summary('show an execution or a plan: the end, its reason and the next step')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
     .action((id: string) => show(session, id));
 }

@@ -74,7 +74,7 @@ export const policyFile = z.strictObject({
   users: z
     .record(userId, user)
     .default({})
-    .describe('"*" applies to all users, as far as they have no entry of their own'),
+    .describe('"*" applies to all users, unless they have an entry of their own'),
 });
 export type PolicyDefinition = z.infer<typeof policyFile>;
 

@@ -101,18 +101,21 @@ export type CommandTemplate = z.infer<typeof template>;
 
 type ExecSpec = Extract<Spec, { kind: 'exec' }>;
 
+const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
+
 /** Null when a command fits a template; else what does not, empty when it is another program. */
 export function whyNotFitting(one: CommandTemplate, spec: Spec): string | null {
   if (spec.kind !== 'exec' || spec.program !== one.program) return '';
   const name = Object.keys(spec.env ?? {}).find((name) => !one.env.includes(name));
-  if (name !== undefined) return `the environment variable ${quoted(name)} is not allowed`;
+  if (name !== undefined)
+    return `the environment variable ${quoted(name)} is not allowed; allowed: ${listed(one.env)}`;
   if (spec.cwd !== undefined && !isWithin(spec.cwd, one.cwd))
-    return `the working directory ${quoted(spec.cwd)} is not allowed`;
+    return `the working directory ${quoted(spec.cwd)} is not allowed; allowed: ${listed(one.cwd)}`;
   const { root } = spec;
   if (root === undefined && one.roots !== undefined)
     return `root is missing; it must be ${one.roots.join(' or ')}`;
   if (root !== undefined && one.roots?.includes(root) !== true)
-    return `the root directory ${quoted(root)} is not allowed`;
+    return `the root directory ${quoted(root)} is not allowed; allowed: ${listed(one.roots ?? [])}`;
   if (spec.stdin !== undefined && !one.stdin) return 'standard input is not allowed';
   if (spec.tty !== undefined && !one.stdin) return 'a terminal is not allowed, because standard input is not';
   return one.args === 'any' ? null : whyNotArguments(one.args, spec.args ?? []);

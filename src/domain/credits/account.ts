@@ -91,7 +91,7 @@ export interface ChargePart {
 export interface CreditTotals {
   /** Of all accounts. */
   reserved: number;
-  /** Executions that have ended and are not charged yet. */
+  /** Ended executions that execd has not charged yet. */
   due: number;
 }
 

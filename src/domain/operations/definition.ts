@@ -128,7 +128,7 @@ function adaptiveTimeoutSchema({ maxAttemptMs }: Pick<SpecLimits, 'maxAttemptMs'
   const ms = z.int().min(1).max(maxAttemptMs);
   return z
     .strictObject({
-      factor: z.number().min(1).max(100).default(3).describe('times the 99th percentile of what was seen'),
+      factor: z.number().min(1).max(100).default(3).describe('times the 99th percentile of the run times'),
       min_ms: ms.default(Math.min(1000, maxAttemptMs)),
       max_ms: ms.default(maxAttemptMs),
       min_samples: z.int().min(1).max(256).default(20).describe('attempts seen before it applies'),
@@ -176,7 +176,7 @@ export function operationSchema(limits: SpecLimits) {
         )
         .max(1000)
         .optional()
-        .describe('run at start, so that its results are there'),
+        .describe('run at start, to fill the cache'),
       cost: priceSchema.optional(),
       hook: hook.optional(),
       priority: priority.optional(),

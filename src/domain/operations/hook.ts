@@ -32,7 +32,7 @@ const every = {
     .record(z.string().regex(PARAM_NAME, 'must be a parameter name'), expression)
     .default({})
     .describe('CEL for each parameter; null leaves it out'),
-  delivery_id: expression.optional().describe('CEL; deliveries with the same text are one'),
+  delivery_id: expression.optional().describe('CEL; execd runs one delivery of those with the same text'),
   answer: z
     .enum(['accepted', 'wait', 'raw'], { error: 'must be "accepted", "wait" or "raw"' })
     .default('accepted'),
@@ -71,7 +71,7 @@ export const hook = z.discriminatedUnion('scheme', [
     })
     .refine(({ header, query }) => (header === undefined) !== (query === undefined), {
       path: ['header'],
-      error: 'must be there, or query, and not both: one place holds the token',
+      error: 'is required without query, and must be left out with query',
     })
     .refine(({ prefix, header }) => prefix === undefined || header !== undefined, {
       path: ['prefix'],

@@ -4,7 +4,7 @@ export interface StoredOperation {
   name: string;
   /** As in the operations file, as JSON. */
   definition: string;
-  /** The user who put it last. */
+  /** The user who stored it last. */
   by: string;
   /** Ms since the epoch. */
   at: number;

@@ -194,7 +194,7 @@ export class ScopeCheck {
     if (text.length > MAX_TEXT_LENGTH)
       return this.#context.add(
         path,
-        `has more than ${MAX_TEXT_LENGTH} characters; a text with references may have at most so many`,
+        `has more than ${MAX_TEXT_LENGTH} characters, the most for a text with references`,
       );
     const why = whyUnsafe(parseReferences(text).parts);
     references.forEach(({ reference }, i) => {

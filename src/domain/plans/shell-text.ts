@@ -99,7 +99,7 @@ class ShellText {
       case '\\':
         // The shell joins the lines.
         if (this.#text[this.#at + 1] === '\n') this.#isWordStart = isWordStart;
-        return this.#skip(2, 'comes after a backslash, which would take away its quote');
+        return this.#skip(2, 'comes after a backslash, which would remove its quote');
       case "'":
         return this.#skipTo(this.#after("'", this.#at + 1), IN_SINGLE);
       case '"':
@@ -364,6 +364,6 @@ const PLAIN = /[^\0\\'"`$#\s;&|()<>]+/y;
 const QUOTED = /[^\0\\"`$]+/y;
 /** The operator, and the word that ends the document. */
 const HERE = /<<-?[ \t]*(?:[^\s;&|()<>'"\\]|\\.|'[^']*'|"[^"]*")+/y;
-const IN_CONDITION = 'is in a [[ … ]] that works out its operands, and so runs what it reads';
+const IN_CONDITION = 'is in a [[ … ]] that evaluates its operands, and so can run them';
 const IN_SINGLE = "is within single quotes: end them before it, as in 'a '${… | quote}' b'";
 const IN_DOUBLE = 'is within double quotes: end them before it, as in "a "${… | quote}" b"';

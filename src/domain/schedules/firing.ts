@@ -147,7 +147,7 @@ function begin(schedule: Schedule, dueAt: number, { now, isLive }: Moment, isMan
     const waiting = [...schedule.waiting, dueAt];
     return { ...idle, schedule: { ...schedule, waiting }, runs: [of('waiting', dueAt)] };
   }
-  const replaced = schedule.waiting.map((at) => of('skipped', at, 'A later due time took its place.'));
+  const replaced = schedule.waiting.map((at) => of('skipped', at, 'A later due time replaced it.'));
   const waiting = { ...schedule, waiting: [dueAt] };
   return { schedule: waiting, runs: [...replaced, of('waiting', dueAt)], start: null, cancels: true };
 }

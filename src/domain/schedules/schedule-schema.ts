@@ -73,7 +73,7 @@ export const scheduleShape = {
     .enum(MISFIRES)
     .default('once')
     .describe(
-      'If execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.',
+      'The effect if execd was down or late at due times. `skip`: skip them. `once` (default): start once, for the latest. `catch_up`: start once for each, at most `max_catch_up`.',
     ),
   max_catch_up: z
     .int()

@@ -62,7 +62,7 @@ const stepShape = {
     .describe(
       'How the steps that it depends on must have ended. `success` (default): all completed. `failure`: at least one failed. `always`: any way.',
     ),
-  when: condition.optional().describe('CEL expression. If it is false, the step is skipped.'),
+  when: condition.optional().describe('CEL expression. If it is false, execd skips the step.'),
   continue_on_error: z
     .boolean()
     .optional()

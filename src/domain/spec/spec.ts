@@ -202,7 +202,7 @@ function outputSchema(limits: SpecLimits) {
         .enum(OVERSIZED)
         .optional()
         .describe(
-          'If the output exceeds max_bytes. `truncate`: drop the rest. `fail`: stop the attempt. `spool`: keep it, up to EXECUTION_SPOOL_MAX_BYTES.',
+          'The effect if the output exceeds max_bytes. `truncate`: drop the rest. `fail`: stop the attempt. `spool`: keep it, up to EXECUTION_SPOOL_MAX_BYTES.',
         ),
       result_bytes: z
         .int()
@@ -329,7 +329,7 @@ export function specParts(limits: SpecLimits) {
   return {
     timeouts: timeoutsSchema(limits).describe('Time limits.'),
     output: outputSchema(limits).describe('The part of the output that execd keeps.'),
-    limits: resourceLimits(limits).describe('Limits on what the processes use.'),
+    limits: resourceLimits(limits).describe('Limits of the processes.'),
     stop: stopSchema(limits.maxGraceMs).describe('How execd ends the processes.'),
   };
 }
@@ -404,7 +404,7 @@ const debounceMs = z
   .min(1)
   .max(24 * 3600 * 1000)
   .describe(
-    'Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. Of many that come quickly, the last one runs.',
+    'Start after this wait, milliseconds, and replace an execution with the same `concurrency.key` that still waits for its start time. If many come quickly, only the last one runs.',
   );
 interface DebounceSpec {
   concurrency?: ConcurrencySpec | undefined;

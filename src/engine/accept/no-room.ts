@@ -7,7 +7,7 @@ import type { Scheduler } from '../run/scheduler.ts';
 import type { SubmitDeps } from './submission.ts';
 
 export function queueFull(scheduler: Scheduler, maxQueued: number): RefusedError {
-  const detail = `${maxQueued} executions wait already, as many as may (EXECUTION_MAX_QUEUED). Try again later.`;
+  const detail = `${maxQueued} executions wait already, the most that EXECUTION_MAX_QUEUED allows. Try again later.`;
   return new RefusedError('queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
 }
 

@@ -79,7 +79,7 @@ export type AgainOptions = Pick<Submission, 'trace' | 'idempotency'> & {
 export class StepNotTaken extends RefusedError {
   readonly reason: 'plan_closed' | 'step_exists';
   constructor(reason: StepNotTaken['reason']) {
-    super('internal_error', 'The plan does not take this step.');
+    super('internal_error', 'The plan rejects this step.');
     this.reason = reason;
   }
 }

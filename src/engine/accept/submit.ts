@@ -355,7 +355,7 @@ async function conclude(
   const { scheduler } = one;
   if (result.status === 'stale' && one.submission.schedule !== undefined) return new Stale();
   if (result.status !== 'refused')
-    return new RefusedError('internal_error', 'The store did not take the execution.');
+    return new RefusedError('internal_error', 'The store rejected the execution.');
   switch (result.reason) {
     case 'run_gone': {
       // It has ended in between: its result is there, or another run is due.

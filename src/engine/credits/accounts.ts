@@ -118,7 +118,7 @@ export class Accounts {
         throw new TypeError('a grant is not in the ledger');
       }
       default:
-        throw new TypeError(`the store refused a grant: ${result.reason}`);
+        throw new TypeError(`the store rejected a grant: ${result.reason}`);
     }
   }
 

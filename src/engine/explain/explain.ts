@@ -138,8 +138,7 @@ async function rerunOf(caller: Caller, execution: Execution, deps: ExplainDeps):
 }
 
 const MAY_HELP = 'It can end differently: the cause may no longer exist.';
-const SAME_AGAIN =
-  'Unless you change the request, or what it works on, it will probably end in the same way.';
+const SAME_AGAIN = 'Unless you change the request or its input, it will probably end in the same way.';
 const BEGINS: Record<WouldBegin, string> = {
   hit: 'It would get a stored result from the cache, and run nothing.',
   joined: 'It would join the run of an identical execution.',

@@ -83,7 +83,7 @@ function whyGone({ createdAt }: Execution, before: Execution): Pick<WhyMissed, '
 const NOT_KEPT_WORDS: Record<NotKept, string> = {
   mode: 'The execution with the same key had cache.mode "read", so its result was not kept.',
   not_completed:
-    'The execution with the same key did not complete. Only results of completed executions are kept.',
+    'The execution with the same key did not complete. execd keeps only results of completed executions.',
   output_truncated:
     'The output of the execution with the same key was truncated. Only whole results are kept.',
   output_incomplete: 'The log of the execution with the same key is incomplete. Only whole results are kept.',

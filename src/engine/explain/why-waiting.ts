@@ -61,7 +61,7 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
   retry_time: ({ attempts }) =>
     `Attempt ${attempts.at(-1)?.number ?? 1} failed; the next one waits until the retry time.`,
   shutting_down: () =>
-    'The server is shutting down or starting. It starts nothing new; what is queued stays queued.',
+    'The server is shutting down or starting. It starts nothing new; queued executions stay queued.',
   concurrency_limit: ({ concurrency }, { keyRunning }) =>
     `${keyRunning ?? 0} executions with the concurrency key "${concurrency?.key ?? ''}" run; at most ${concurrency?.limit ?? 0} may.`,
   user_limit: ({ userId }, { user }) =>

@@ -72,20 +72,18 @@ export class FeedReader implements FeedListener {
     }
     if (this.#isDue || this.#due.size === 0) return;
     this.#isDue = true;
-    this.#next('Cannot read what has changed; execd retries', () => this.#takeDue());
+    this.#next('Cannot read changes of the store; execd retries', () => this.#takeDue());
   }
 
   gap(upTo: number): void {
-    this.#next('Cannot read what was missed; execd retries', () => this.#deps.resync(upTo));
+    this.#next('Cannot read missed changes; execd retries', () => this.#deps.resync(upTo));
   }
 
   signal(signal: Signal): void {
     // Whoever stops a run waits for nothing.
     if (signal.type === 'stop') this.#deps.stop(signal);
     else
-      this.#next('Cannot take in what another replica has changed; execd retries', () =>
-        this.#deps.changed(signal),
-      );
+      this.#next('Cannot apply changes of another replica; execd retries', () => this.#deps.changed(signal));
   }
 
   #next(message: string, act: () => Promise<void>): void {

@@ -279,6 +279,6 @@ export function whyRevoked(
   if (keyId === undefined || !isRevoked(keyId)) return null;
   return {
     cause: 'denied',
-    message: `The API key ${keyId}, which this was submitted with, has been revoked.`,
+    message: `The API key ${keyId} of this request has been revoked.`,
   };
 }

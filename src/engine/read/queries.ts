@@ -220,7 +220,7 @@ export class Queries {
     const { offset } = start.at;
     const last = attempts.at(-1)?.number ?? 0;
     let isThere = offset === 0;
-    let message = `the log of attempt ${number} does not reach that far`;
+    let message = `the log of attempt ${number} ends before that place`;
     if (attempts.some((attempt) => attempt.number === number)) {
       const log = await this.#deps.journal.open({ runId, attempt: number });
       isThere = offset <= (log?.size ?? 0);

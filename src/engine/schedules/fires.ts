@@ -37,7 +37,7 @@ export class Fires {
 
   constructor(deps: FiresDeps) {
     this.#deps = deps;
-    const failed = 'Cannot start what is due of schedules; execd retries';
+    const failed = 'Cannot start due work of schedules; execd retries';
     this.alarm = new Alarm({ clock: deps.clock, log: deps.log, once: () => this.once(), failed });
   }
 

@@ -303,7 +303,7 @@ export class EventStreams {
     const log = await this.#deps.journal.open({ runId, attempt });
     const size = log?.size ?? Infinity;
     await log?.close();
-    if (offset > size) throw invalidCursor(`the log of attempt ${attempt} does not reach that far`);
+    if (offset > size) throw invalidCursor(`the log of attempt ${attempt} ends before that place`);
   }
 
   /** The next events of an execution, from memory where they are there. */

@@ -80,7 +80,7 @@ export class Leases {
     this.#isLost = true;
     this.#deps.log.error(
       {},
-      'The lease of this replica is over: execd stops what it runs and accepts nothing more',
+      'The lease of this replica is over: execd stops its executions and accepts nothing more',
     );
     this.#deps.lost();
   }

@@ -285,7 +285,7 @@ const approvalNotFound = (planId: ExecutionId, step: string) =>
 
 function notTaken(result: GroupResult | undefined, plan: Execution): RefusedError {
   if (result?.status === 'refused' && result.reason === 'too_many_signals') {
-    const detail = `A plan keeps at most ${MAX_SIGNALS} signals. Send signals only for what waits.`;
+    const detail = `A plan keeps at most ${MAX_SIGNALS} signals. Send signals only to steps that wait.`;
     return new RefusedError('too_many_signals', detail);
   }
   const is = isFinished(plan) ? plan.status : 'ending';

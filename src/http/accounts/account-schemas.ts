@@ -29,7 +29,7 @@ export const account = z
     user_id: z.string().describe('The user.'),
     balance: credits.describe('Sum of all entries.'),
     reserved: count.describe('Reserved for executions that are not charged yet.'),
-    available: credits.describe('`balance` minus `reserved`: what new executions can reserve.'),
+    available: credits.describe('`balance` minus `reserved`: the credits that new executions can reserve.'),
   })
   .describe('The credits of a user.');
 
@@ -46,7 +46,7 @@ export const ledgerEntry = z
     note: z.string().nullable().describe('The note of the grant.'),
     by: z.string().nullable().describe('The administrator who made the grant.'),
     at: time.describe('When it was made.'),
-    low_balance: z.boolean().describe('Whether it took the balance below the threshold.'),
+    low_balance: z.boolean().describe('Whether the balance fell below the threshold.'),
   })
   .describe('One entry of the ledger of an account.');
 export const ledgerPage = z

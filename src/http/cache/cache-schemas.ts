@@ -38,10 +38,7 @@ export const cacheFilter = z.strictObject({
 
 export const CACHE_KEY = /^[0-9a-f]{64}$/;
 export const putKeyParams = z.strictObject({
-  key: z
-    .string()
-    .regex(CACHE_KEY)
-    .describe('`cache.key` of an execution, or of a dry run of the request that is to get the value.'),
+  key: z.string().regex(CACHE_KEY).describe('`cache.key` of an execution, or of a dry run of the request.'),
 });
 
 export const putValue = z
@@ -54,7 +51,10 @@ export const putValue = z
       .describe('The scope that the key was made for; default: `user`. `global` requires the scope `admin`.'),
     operation: operationName.optional().describe('The operation that the result is of.'),
   })
-  .refine((body) => body.value !== undefined, { path: ['value'], error: 'is required; null is a value, too' })
+  .refine((body) => body.value !== undefined, {
+    path: ['value'],
+    error: 'is required; null is a valid value',
+  })
   .describe('A value for the cache.');
 
 export const entriesQuery = z.strictObject({
@@ -72,7 +72,7 @@ export const cacheEntryList = z
       .array(
         z
           .strictObject({ ...listed, bytes: z.int().min(0).describe('Memory that it takes, roughly.') })
-          .describe('A stored result, without the result.'),
+          .describe('The entry of a stored result.'),
       )
       .describe('Stored results, in the order of their keys.'),
     next_cursor: nextCursor,

@@ -39,8 +39,8 @@ export const problem = z
   .describe('An error, as RFC 9457 specifies.');
 
 export const written = {
-  stdout_bytes: count.describe('Bytes that were written to standard output.'),
-  stderr_bytes: count.describe('Bytes that were written to standard error.'),
+  stdout_bytes: count.describe('Bytes of standard output.'),
+  stderr_bytes: count.describe('Bytes of standard error.'),
 };
 export const kept = {
   stdout_kept_bytes: count.describe('Bytes of standard output that the log keeps.'),

@@ -153,10 +153,10 @@ const result = flag().default(false).describe('Include the result in the last ev
 export const executionEventsQuery = z.strictObject({
   output: flag()
     .default(false)
-    .describe('Include what the execution writes, as messages `output`: one for each record of the log.'),
+    .describe('Include the output of the execution, as messages `output`: one for each record of the log.'),
   lines: flag()
     .default(false)
-    .describe('Include what the execution writes, with one message `output` for each line.'),
+    .describe('Include the output of the execution, with one message `output` for each line.'),
   result,
   after,
 });

@@ -46,7 +46,7 @@ export const outcome = z
     steps: z.array(z.string()).optional().describe('For a plan: the first steps that failed.'),
     message: z.string().nullable().optional().describe('The end as a sentence.'),
     detail: z.string().optional().describe('For `lost`: the cause of the interruption.'),
-    limit_ms: ms.optional().describe('For timeouts: the limit that was exceeded, milliseconds.'),
+    limit_ms: ms.optional().describe('For timeouts: the exceeded limit, milliseconds.'),
     limit_bytes: count.optional().describe('For `output_limit`: the limit that was exceeded, bytes.'),
     limit: z.enum(LIMIT_NAMES).optional().describe('For `resource_limit`: which limit was exceeded.'),
     limit_value: count.optional().describe('For `resource_limit`: its value.'),

@@ -34,7 +34,7 @@ export const progress = z
       .nullable()
       .describe('Memory of its processes now, bytes; null if it is not known here.'),
   })
-  .describe('How far a command is that runs.');
+  .describe('The progress of a running command.');
 export type ProgressWire = z.infer<typeof progress>;
 
 /** What a line says. */

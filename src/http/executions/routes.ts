@@ -133,7 +133,7 @@ function changeRoutes(app: FastifyInstance, { engine, requests, answers }: Route
       operationId: 'cancelExecution',
       summary: 'Cancel an execution',
       description:
-        'A waiting execution ends at once. A running one gets the stop signal, and SIGKILL after the grace; its status becomes `cancelled` when all of its processes have ended. An execution that has finished stays as it is.',
+        'A waiting execution ends at once. A running one gets the stop signal, and SIGKILL after the grace; its status becomes `cancelled` when all of its processes have ended. An execution that has finished does not change.',
       body: requests.cancel,
       response: {
         200: json('It has finished.', execution, { headers: ['ETag'] }),

@@ -110,7 +110,7 @@ export const warning = z
       ),
     message: z.string().describe('The end as a sentence.'),
   })
-  .describe('Something that the status does not show.');
+  .describe('A problem that the status does not show.');
 export const execution = z
   .strictObject({
     id: z.string().describe('Unique id, a UUID (version 7).'),
@@ -119,13 +119,13 @@ export const execution = z
     revision: z.int().min(1).describe('Grows with each change of the stored execution.'),
     kind,
     operation: z.string().nullable().describe('Name of the operation; null for other kinds.'),
-    spec: z.record(z.string(), z.unknown()).describe('The request, as it was sent.'),
-    user_id: z.string().describe('The user whom it belongs to.'),
+    spec: z.record(z.string(), z.unknown()).describe('The request as submitted.'),
+    user_id: z.string().describe('The user of the execution.'),
     task_id: z.string().nullable().describe('The task_id of the request.'),
     labels: labelsShown,
     priority: z.int().describe('Higher runs earlier.'),
     timeouts: effectiveTimeouts,
-    limits: resourceLimits.describe('Limits on what the processes use, after all defaults.'),
+    limits: resourceLimits.describe('Limits of the processes, after all defaults.'),
     stop,
     retry: z
       .strictObject({
@@ -167,7 +167,7 @@ export const execution = z
     resources: resources
       .nullable()
       .describe('The resources that the last attempt used; null until it has ended.'),
-    progress: progress.nullable().describe('How far it is; null unless it runs, and in lists.'),
+    progress: progress.nullable().describe('Its progress; null unless it runs, and in lists.'),
     timestamps: z
       .strictObject({
         created: time.describe('When it was accepted.'),

@@ -31,7 +31,7 @@ const waiting = z
       .strictObject({
         higher_priority: count.describe('Of a higher priority.'),
         own: count.describe('Of the same user.'),
-        others: count.describe('Of other users, who have their turns before.'),
+        others: count.describe('Executions of other users with earlier turns.'),
       })
       .nullable()
       .describe('The executions before it, by the reason.'),
@@ -40,7 +40,7 @@ const waiting = z
         name: z.enum(POOLS).describe('Processes or HTTP calls.'),
         slots: count.describe('Slots in total.'),
         running: count.describe('Slots in use.'),
-        mean_ms: z.number().nullable().describe('Mean duration of an attempt of late, milliseconds.'),
+        mean_ms: z.number().nullable().describe('Mean duration of recent attempts, milliseconds.'),
       })
       .describe('The slots that it needs one of.'),
     concurrency: z
@@ -108,7 +108,7 @@ const ending = z
       .describe('The runner of its last attempt; null if it had none.'),
     advice: z.array(z.string()).describe('The remedy.'),
   })
-  .describe('Why it ended as it did.');
+  .describe('The reason of its end.');
 
 const attemptWhy = z
   .strictObject({
@@ -128,7 +128,7 @@ const cacheWhy = z
     reason: z
       .enum(CACHE_REASONS)
       .describe(
-        '`other_key`: a similar execution has another key. `not_kept`, `expired`, `removed`: what became of the result with this key. `under_way`: a run with this key could not be joined.',
+        '`other_key`: a similar execution has another key. `not_kept`, `expired`, `removed`: the result with this key no longer exists. `under_way`: a run with this key could not be joined.',
       ),
     words,
     other: otherExecution.nullable().describe('The execution that the reason is about.'),
@@ -177,10 +177,10 @@ export const explanation = z
     kind,
     status,
     phase: execution.shape.phase,
-    summary: z.string().describe('All of it in a few sentences.'),
+    summary: z.string().describe('A summary in a few sentences.'),
     waited_ms: ms.describe('Time from its acceptance to its first attempt, or until now, milliseconds.'),
     waiting: waiting.nullable().describe('Why it waits; null if it does not.'),
-    end: ending.nullable().describe('Why it ended as it did; null until the end.'),
+    end: ending.nullable().describe('The reason of its end; null until the end.'),
     attempts: z.array(attemptWhy).describe('All attempts, the first one first.'),
     cache: cacheWhy.nullable().describe('The cache; null if it does not use it.'),
     rerun: rerun.nullable().describe('The effect of a rerun now; null until the end.'),
@@ -188,7 +188,7 @@ export const explanation = z
       .array(stepWhy)
       .nullable()
       .describe('For a plan: at most 100 steps that did not complete, failed ones first. Null otherwise.'),
-    steps_left_out: count.describe('For a plan: how many more there are.'),
+    steps_left_out: count.describe('For a plan: the number of further ones.'),
   })
   .describe('Why an execution waits, or why it ended.');
 export type ExplanationWire = z.infer<typeof explanation>;

@@ -16,7 +16,7 @@ export function explainRoute(app: FastifyInstance, { engine }: { engine: Engine 
       operationId: 'explainExecution',
       summary: 'Explain an execution or a plan',
       description:
-        'Says why it waits, why it ended as it did, what was retried and what was not, what it found in the cache, and what a rerun would do now. Nothing is changed.',
+        'Explains why it waits or ended, its retries, the cache lookup, and the effect of a rerun. Nothing is changed.',
       response: { 200: json('The explanation.', explanation) },
     },
     handler: async ({ caller, params }) => toExplanation(await engine.explain(caller, params.id)),

@@ -35,7 +35,7 @@ export const upload = z
     size: count.describe('Bytes that it has, or will have.'),
     received: count.describe('Bytes that execd has. Continue an upload there.'),
     complete: z.boolean().describe('Whether all bytes are there.'),
-    digest: z.string().nullable().describe('SHA-256 of the bytes; null until all are there.'),
+    digest: z.string().nullable().describe('SHA-256 of the bytes; null until execd has all bytes.'),
     created_at: time.describe('When it was begun.'),
     expires_at: time.nullable().describe('When execd removes it. Executions that use it keep its bytes.'),
   })

@@ -68,7 +68,7 @@ function partRoutes(app: FastifyInstance, engine: Engine): void {
       operationId: 'appendUpload',
       summary: 'Add bytes to an upload',
       description:
-        'Adds the bytes of the body at an offset. execd keeps the received bytes of a request that breaks off: `received` is the place to continue at. Bytes that you send again replace what is there. The upload is complete when it has all of its bytes.',
+        'Adds the bytes of the body at an offset. execd keeps the received bytes of a request that breaks off: `received` is the place to continue at. Bytes that you send again replace the earlier ones. The upload is complete when it has all of its bytes.',
       tags: ['files'],
       params: idParams,
       querystring: appendQuery,

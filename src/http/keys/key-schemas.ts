@@ -10,7 +10,7 @@ const DAY_S = 86_400;
 export const apiKey = z
   .strictObject({
     id: z.string().describe('Id of the key.'),
-    user: z.string().describe('The user whom it belongs to.'),
+    user: z.string().describe('The user of the execution.'),
     scopes: z.array(z.enum(SCOPES)).describe('The rights of the key on the API.'),
     may_run: mayRun.describe('The work that the key may run.'),
     description: z.string().nullable().describe('The description of the request.'),

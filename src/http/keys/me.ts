@@ -22,7 +22,7 @@ export const me = z
       .describe('The administrator who acts for this user; null if you act for yourself.'),
     scopes: z.array(z.enum(SCOPES)).describe('Your rights on the API.'),
     may_run: mayRun.describe(
-      'The work that your key or token allows; `policy`: what the policy file allows.',
+      'The work that your key or token allows; `policy`: all that the policy file allows.',
     ),
     policy_may_run: z
       .union([z.literal('any'), z.array(grant)])
@@ -42,10 +42,10 @@ const use = z
       .describe(
         '`running` and `queued`: executions. `store_bytes`: requests, results and steps of plans. `logs`: one for each attempt.',
       ),
-    used: count.describe('How much of it you take.'),
-    limit: count.nullable().describe('How much of it you may take; null: no limit of your own.'),
-    used_by_all: count.describe('How much of it all users take.'),
-    limit_of_all: count.nullable().describe('How much of it all users may take; null: no limit.'),
+    used: count.describe('Your use of it.'),
+    limit: count.nullable().describe('Your limit; null: none of your own.'),
+    used_by_all: count.describe('The use by all users.'),
+    limit_of_all: count.nullable().describe('The limit of all users; null: none.'),
   })
   .describe('Something that users share.');
 export const usage = z
@@ -72,7 +72,7 @@ export function meRoute(app: FastifyInstance, { engine }: MeRouteOptions): void 
     schema: {
       operationId: 'getMe',
       summary: 'Get who you are',
-      description: 'Returns the user of your key or token, and what it allows.',
+      description: 'Returns the user and the rights of your key or token.',
       tags: ['keys'],
       response: { 200: json('You.', me) },
     },
@@ -87,9 +87,9 @@ export function usageRoute(app: FastifyInstance, { engine }: MeRouteOptions): vo
     config: { access: 'read' },
     schema: {
       operationId: 'getUsage',
-      summary: 'Get what you take of the server',
+      summary: 'Get your use of the server',
       description:
-        'Returns how many executions of yours run and wait, what you keep, and the limits of that. An administrator gets the same of another user with `Execution-User`.',
+        'Returns the numbers of your running and waiting executions, your kept data, and the limits. An administrator gets the same of another user with `Execution-User`.',
       tags: ['keys'],
       response: { 200: json('Your use.', usage) },
     },

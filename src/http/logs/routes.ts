@@ -262,10 +262,7 @@ function checkRangeQuery(query: LogsQuery): void {
     !query.follow &&
     [query.cursor, query.since, query.tail, query.limit_bytes].every((value) => value === undefined);
   if (isPlain) return;
-  throw new RefusedError(
-    'invalid_range',
-    'The header Range can be combined only with format=raw and attempt.',
-  );
+  throw new RefusedError('invalid_range', 'Combine the header Range only with format=raw and attempt.');
 }
 
 /** The bytes of a range; closes the log at the end. */

@@ -20,11 +20,11 @@ Every error is a problem document (RFC 9457) with a stable \`type\`. Unknown fie
 /** In the order in which /docs shows them. */
 const TAGS = [
   { name: 'executions', description: 'Submit, read, list, change, cancel, rerun and remove executions.' },
-  { name: 'logs', description: 'Read and follow what an execution writes.' },
-  { name: 'files', description: 'Upload files for executions, and download what they leave.' },
+  { name: 'logs', description: 'Read and follow the output of an execution.' },
+  { name: 'files', description: 'Upload files for executions, and download artifacts.' },
   { name: 'plans', description: 'Submit several steps in one request, where a step can use the output of earlier ones.' },
-  { name: 'schedules', description: 'Start executions and plans again and again: cron, intervals, once.' },
-  { name: 'events', description: 'Follow what happens to executions, as server-sent events.' },
+  { name: 'schedules', description: 'Start executions and plans at due times: cron, intervals, once.' },
+  { name: 'events', description: 'Follow the events of executions, as server-sent events.' },
   { name: 'webhooks', description: 'Get events sent to a URL, signed as Standard Webhooks specifies.' },
   { name: 'operations', description: 'Read the named operations that the operator has defined.' },
   { name: 'cache', description: 'Read, fill and clear the cache of results.' },

@@ -13,7 +13,7 @@ import { operationDefinition, storedOperation, storedOperationList } from './sto
 /** What applies after all defaults. */
 export const resourceLimits = z
   .strictObject(eachLimit((name) => count.nullable().describe(`${LIMITS[name].about} Null: no limit.`)))
-  .describe('Limits on what processes use, after all defaults.');
+  .describe('Limits of the processes, after all defaults.');
 
 /** What applies after all defaults. */
 const stopPolicy = z
@@ -74,7 +74,7 @@ const countBreaker = z
     type: z.literal('count').describe('Opens at a ratio of failures among the last calls.'),
     ratio: z.number().describe('Ratio of failures that opens it, 0 to 1.'),
     size: count.describe('How many calls are looked at.'),
-    min_calls: count.optional().describe('Calls before it can open; without it `size`.'),
+    min_calls: count.optional().describe('The least number of calls before it can open. Default: `size`.'),
     ...everyBreaker,
   })
   .describe('A circuit breaker that measures the ratio of failures of the last calls.');
@@ -89,7 +89,7 @@ const samplingBreaker = z
   .describe('A circuit breaker that measures the ratio of failures.');
 const breaker = z
   .discriminatedUnion('type', [consecutiveBreaker, countBreaker, samplingBreaker])
-  .describe('When the circuit of the operation opens and closes.');
+  .describe('The settings of the circuit of the operation.');
 
 const price = z
   .strictObject({
@@ -112,7 +112,7 @@ const price = z
 export const operationPolicy = z
   .strictObject({
     timeouts,
-    limits: resourceLimits.nullable().describe('Limits on what processes use; null for HTTP calls.'),
+    limits: resourceLimits.nullable().describe('Limits of the processes; null for HTTP calls.'),
     stop,
     adaptive_timeout: adaptiveTimeout.nullable().describe('Null: off.'),
     retry: z
@@ -125,7 +125,7 @@ export const operationPolicy = z
         retry_on: retry.shape.retry_on
           .unwrap()
           .nullable()
-          .describe('Which ends are retried; null: those that another attempt can cure.'),
+          .describe('The ends that execd retries; null: those that another attempt can cure.'),
       })
       .nullable()
       .describe('Retries; null: one attempt.'),

@@ -35,12 +35,12 @@ export const storedOperation = z
   .strictObject({
     name: z.string().describe('Name of the operation.'),
     definition: operationDefinition,
-    put_by: z.string().describe('The user who put it last.'),
+    put_by: z.string().describe('The user who stored it last.'),
     put_at: time.describe('When.'),
     state: z
       .enum(['active', 'shadowed', 'invalid'])
       .describe(
-        '`active`: it can run. `shadowed`: the operations file defines this name too, and that definition applies. `invalid`: the settings of the server do not allow it any more.',
+        '`active`: it can run. `shadowed`: the operations file defines this name too, and that definition applies. `invalid`: the settings of the server no longer allow it.',
       ),
     problems: z
       .array(
@@ -94,7 +94,7 @@ export function storedOperationRoutes(app: FastifyInstance, stored: StoredOperat
     schema: {
       operationId: 'getStoredOperation',
       summary: 'Get an operation that was put by API',
-      description: 'Returns the definition as it was put.',
+      description: 'Returns the stored definition.',
       tags,
       params: nameParams,
       response: { 200: json('The operation.', storedOperation) },
@@ -110,7 +110,7 @@ export function storedOperationRoutes(app: FastifyInstance, stored: StoredOperat
       operationId: 'putOperation',
       summary: 'Put an operation',
       description:
-        'Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. A name of the operations file is rejected.',
+        'Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. execd rejects a name of the operations file.',
       tags,
       params: nameParams,
       body: operationDefinition,

@@ -22,7 +22,7 @@ const CHECKS = {
   timeout_ratio: { about: 'Executions that timed out, of those that have ended.', limit: { most: 0.05 } },
   retry_ratio: { about: 'Retries, of all attempts.', limit: { most: 0.1 } },
   memory_ratio: {
-    about: 'Memory of the server, of what its container or machine has.',
+    about: 'Memory of the server, as a part of the memory of its container or machine.',
     limit: { most: 0.9 },
   },
   queue_age_seconds: { about: 'Age of the oldest queued execution.', limit: { most: 300 } },
@@ -38,7 +38,7 @@ type Values = Record<CheckName, number | null>;
 const check = z
   .strictObject({
     value: z.number().nullable().describe('The figure now; null while nothing has been counted.'),
-    threshold: z.number().describe('The figure from which on, or up to which, all is well.'),
+    threshold: z.number().describe('The threshold of the figure.'),
     bound: z.enum(['least', 'most']).describe('Whether `threshold` is the least or the most.'),
     ok: z.boolean().describe('Whether the figure is within its threshold. True without a figure.'),
   })

@@ -32,7 +32,7 @@ export const stats = z
         cache_hit: ratio.describe('Cache lookups that found a result.'),
         timeout: ratio.describe('Executions that timed out, of those that have ended.'),
         retry: ratio.describe('Retries, of all attempts.'),
-        memory: ratio.describe('Memory of the server, of what its container or machine has.'),
+        memory: ratio.describe('Memory of the server, as a part of the memory of its container or machine.'),
       })
       .describe('Ratios since the start of the server; null while nothing has been counted.'),
     concurrency: slots.describe('Slots for processes.'),

@@ -15,14 +15,14 @@ const runnerSlots = z
   .strictObject({
     max: count.nullable().describe('How many attempts may run at a time; null if it is unknown.'),
     running: count.describe('How many attempts run.'),
-    executions: z.array(z.string()).describe('Ids of what runs, the oldest first, at most 100.'),
+    executions: z.array(z.string()).describe('Ids of running executions, the oldest first, at most 100.'),
   })
   .describe('Slots of a server.');
 const runnerDrain = z
   .strictObject({
     since: time.describe('Since when.'),
     by: z.string().describe('Who drained it.'),
-    reason: z.string().nullable().describe('Why; null if nobody said.'),
+    reason: z.string().nullable().describe('The reason; null if none was given.'),
   })
   .describe('A server that starts nothing new.');
 const drainRequest = z
@@ -72,7 +72,7 @@ export function runnerRoutes(app: FastifyInstance, { runners }: Pick<Engine, 'ru
     config: { access: 'admin' },
     schema: {
       operationId: 'listRunners',
-      summary: 'List the servers and what they run',
+      summary: 'List the servers and their executions',
       description:
         'Lists the servers that share the PostgreSQL database and whose lease is not over. With the embedded store there is one.',
       tags: ['admin'],

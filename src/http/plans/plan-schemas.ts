@@ -77,8 +77,8 @@ export const plan = z
     policy_version: z
       .string()
       .nullable()
-      .describe('Version of the policy file, and `+` and that of the operation. Null without both.'),
-    user_id: z.string().describe('The user whom it belongs to.'),
+      .describe('Version of the policy file, then `+` and the version of the operation. Null without both.'),
+    user_id: z.string().describe('The user of the execution.'),
     task_id: z.string().nullable().describe('The task_id of the request.'),
     labels: labelsShown,
     priority: z.int().describe('Priority of the steps that have none of their own.'),
@@ -103,7 +103,7 @@ export const plan = z
     critical_path: z
       .strictObject({
         steps: z.array(z.string()).describe('Names of the steps.'),
-        duration_ms: ms.describe('How long they took together, milliseconds.'),
+        duration_ms: ms.describe('Their total duration, milliseconds.'),
       })
       .nullable()
       .describe('The chain of steps that decided the duration; null until the end.'),

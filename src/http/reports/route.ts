@@ -38,7 +38,7 @@ const byStatus = Object.fromEntries(
 
 const operationReport = z
   .strictObject({
-    type: z.string().describe('Name of the operation, or the kind of what is none.'),
+    type: z.string().describe('Name of the operation; without one, the kind.'),
     count: count.describe('Executions that ended.'),
     by_status: z.strictObject(byStatus).describe('The same by status.'),
     success_ratio: z

@@ -31,7 +31,7 @@ export function runRoute(app: FastifyInstance, options: RunRouteOptions): void {
       operationId: 'runExecution',
       summary: 'Run something and stream its output as the response',
       description:
-        'Submits an execution and responds with what it writes to standard output, as it is written. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.',
+        'Submits an execution and streams its standard output as the response. The response begins with the first byte, or with the end. If the run fails before it has written anything, the response is an error: 422 if the command failed, 504 if it ran out of time, 409 if it was cancelled, 502 if execd or a target failed. If it fails later, the trailers tell how.',
       tags: ['executions'],
       body: requests.run,
       response: {

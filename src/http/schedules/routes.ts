@@ -53,7 +53,7 @@ function createRoutes(app: FastifyInstance, { schedules }: Engine, bodies: Sched
       operationId: 'createSchedule',
       summary: 'Create a schedule',
       description:
-        'execd checks what is to run, stores the schedule, and starts the execution or plan at each due time, as you and under the policy of that day.',
+        'execd checks the work, stores the schedule, and starts the execution or plan at each due time, as you and under the policy at that time.',
       tags,
       body: bodies.create,
       response: { 201: json('Created.', schedule, { headers: ['Location'] }) },
@@ -129,7 +129,7 @@ function readRoutes(app: FastifyInstance, { schedules }: Engine): void {
     config: { access: 'read' },
     schema: {
       operationId: 'listScheduleRuns',
-      summary: 'List what became of due times',
+      summary: 'List the results of due times',
       description: 'Lists the latest due times: started, waiting, skipped, missed or refused.',
       ...one,
       response: { 200: json('The latest first.', scheduleRunList) },
@@ -176,7 +176,7 @@ function changeRoutes(app: FastifyInstance, { schedules }: Engine): void {
       operationId: 'runSchedule',
       summary: 'Run a schedule now',
       description:
-        'Starts what the schedule runs, as its `overlap` allows, also if it is paused or has ended. Its due times do not change.',
+        'Starts the work of the schedule, as its `overlap` allows, also if it is paused or has ended. Its due times do not change.',
       ...one,
       response: { 202: json('The result of the due time.', scheduleRun) },
     },

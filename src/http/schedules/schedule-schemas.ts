@@ -31,7 +31,7 @@ export function scheduleBodies({ spec }: { spec: ReturnType<typeof specSchema> }
       .refine(hasOneWhen, { error: 'must have exactly one of cron, every_ms and at', when: hasNoIssues })
       .refine(hasOneWork, { error: 'must have exactly one of execution and plan', when: hasNoIssues })
       .refine(hasZoneForCron, { path: ['timezone'], error: 'must be left out unless cron is given' })
-      .describe('A schedule: what to run, and when.');
+      .describe('A schedule: work and its due times.');
   return {
     create: checked(
       z.strictObject({ name: scheduleName.describe('Unique among your schedules.'), ...shape }),
@@ -64,7 +64,7 @@ export const schedule = z
       .enum(SCHEDULE_ENDS)
       .nullable()
       .describe(
-        '`no_more_times`: no due time is left. `max_runs`: it has run as often as it may. `key_revoked`: the API key that it was created with was revoked or removed.',
+        '`no_more_times`: no due time is left. `max_runs`: it has served `max_runs` due times. `key_revoked`: the API key that it was created with was revoked or removed.',
       ),
     cron: z.string().nullable().describe('When, as cron.'),
     every_ms: ms.nullable().describe('Interval, milliseconds.'),
@@ -109,7 +109,7 @@ export const scheduleRun = z
       ),
     id: z.string().nullable().describe('The execution or plan.'),
     error: errorType.nullable().describe('Why it was refused.'),
-    detail: z.string().nullable().describe('The same in words, or what was missed.'),
+    detail: z.string().nullable().describe('The reason as a sentence, or the missed due times.'),
     by_hand: z.boolean().describe('Whether it is a run by hand.'),
   })
   .describe('The result of one due time.');

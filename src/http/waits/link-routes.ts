@@ -51,7 +51,8 @@ export async function linkRoutes(
       ...shared,
       operationId: 'getApprovalByLink',
       summary: 'Read an approval by a link',
-      description: 'Shows what is to be decided. It decides nothing: programs that preview links call it.',
+      description:
+        'Shows the question of the approval. It decides nothing: programs that preview links call it.',
     },
     async handler(request, reply) {
       const { claims, view } = await approvalOf(request.params.token);

@@ -114,7 +114,7 @@ function approvalRoutes(app: FastifyInstance, { engine: { waits }, clock }: Wait
       operationId: 'getApproval',
       summary: 'Get an approval',
       description:
-        'Returns what a step waits for, and what was decided. The user of the plan and those who may decide see it.',
+        'Returns the approval that a step waits for, with its decisions. The user of the plan and those who may decide see it.',
       tags,
       params: approvalParams,
       response: { 200: json('The approval.', approvalShown) },

@@ -49,7 +49,7 @@ export const signalList = z
 export const decisionRequest = z
   .strictObject({
     decision: z.enum(DECISIONS).describe('`approve` or `reject`. It cannot be changed later.'),
-    comment: osString.min(1).max(2000).optional().describe('Why; later steps and readers see it.'),
+    comment: osString.min(1).max(2000).optional().describe('The reason, for later steps and readers.'),
   })
   .describe('A decision on an approval.');
 export type DecisionRequest = z.output<typeof decisionRequest>;
@@ -105,7 +105,7 @@ export const linksShown = z
   .strictObject({
     approve: z.string().describe('Opens a page with a button that approves.'),
     reject: z.string().describe('Opens a page with a button that rejects.'),
-    user: z.string().describe('The user as whom they decide: you.'),
+    user: z.string().describe('The user as whom the links decide: you.'),
     expires: time.describe('When they expire.'),
   })
   .describe('Links that decide once, as the user who requested them, for anyone who has them.');

@@ -111,7 +111,7 @@ function oneRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     schema: {
       operationId: 'deleteWebhook',
       summary: 'Remove a webhook and its deliveries',
-      description: 'Events that are waiting to be delivered are dropped.',
+      description: 'execd drops events that wait for delivery.',
       ...one,
       response: { 204: { description: 'Removed.' } },
     },
@@ -185,7 +185,7 @@ function previewRoute(app: FastifyInstance, webhooks: Webhooks): void {
     config: { access: 'submit' },
     schema: {
       operationId: 'previewWebhook',
-      summary: 'Show what a webhook would send',
+      summary: 'Show the message that a webhook would send',
       description: 'Evaluates `when` and `template` on an event, and returns the message. Nothing is sent.',
       ...one,
       body: previewBody,

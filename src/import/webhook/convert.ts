@@ -190,7 +190,7 @@ class OneHook {
     if (hook['response-message'] !== undefined)
       say('response-message', 'the response is {"result": "accepted", …}, or the output with answer: raw');
     if (hook['response-headers'].length > 0)
-      say('response-headers', 'execd sends no headers of yours; let a proxy in front of it add them');
+      say('response-headers', 'execd does not send custom headers; let a proxy in front of it add them');
     if (hook['success-http-response-code'] !== undefined)
       say('success-http-response-code', 'the status is 202, or 200 when the execution has ended');
     if (hook['trigger-rule-mismatch-http-response-code'] !== undefined)

@@ -71,7 +71,11 @@ function proofOf(rule: Rule, say: Say): Proof | null {
   const lower = name.toLowerCase();
   if (algorithm !== undefined) {
     if (parameter?.source !== 'header') {
-      say('problem', `${FIELD}.match`, 'the signature is not in a header; execd looks for it only there');
+      say(
+        'problem',
+        `${FIELD}.match`,
+        'the signature is not in a header; execd reads signatures only from headers',
+      );
       return null;
     }
     if (lower === 'x-hub-signature-256') return { hook: { scheme: 'github' }, secret };
@@ -85,7 +89,7 @@ function proofOf(rule: Rule, say: Say): Proof | null {
   if (source === 'header') return tokenIn(name, value);
   if (source === 'url') return { hook: { scheme: 'token', query: name }, secret: value };
   if (source !== 'payload') return null;
-  const message = `execd takes no secret in the body (${name}): ${BY_URL}. If the sender can sign (Gitea: scheme hmac with the header X-Gitea-Signature; Slack: scheme slack), prefer that`;
+  const message = `execd does not accept a secret in the body (${name}): ${BY_URL}. If the sender can sign (Gitea: scheme hmac with the header X-Gitea-Signature; Slack: scheme slack), prefer that`;
   return { hook: { scheme: 'token', query: 'token' }, secret: value, change: message };
 }
 

@@ -54,7 +54,7 @@ function checkScript(start: Start): void {
 const markedScript = ({ scriptFile, program }: Start) =>
   new LaunchError(
     'program_not_executable',
-    `The script ${scriptFile} begins with a byte order mark, which ${JSON.stringify(program)} takes for a part of the first line: save the script as UTF-8 without it.`,
+    `The script ${scriptFile} begins with a byte order mark, which ${JSON.stringify(program)} reads as a part of the first line: save the script as UTF-8 without it.`,
   );
 
 /**

@@ -120,7 +120,7 @@ export function redirectOf(
   if (work.expect !== undefined && isExpected(work, status)) return null;
   const { host } = message.url;
   if (followed >= most) {
-    const message = `${host} redirected again after ${most} redirects; at most ${most} are followed.`;
+    const message = `${host} redirected again after ${most} redirects; execd follows at most ${most}.`;
     throw new RequestError('too_many_redirects', message);
   }
   const url = targetOf(location, message.url);
@@ -135,7 +135,7 @@ export function redirectOf(
   if (body !== null && !isSame && !isListed) {
     const what = `${host} redirected to another server, ${url.host}, with status ${status}`;
     const remedy = `list ${hostOf(url)} in redirect_hosts to send it there`;
-    throw new RequestError('egress_denied', `${what}. The body is not sent on to it; ${remedy}.`);
+    throw new RequestError('egress_denied', `${what}. execd does not send the body to it; ${remedy}.`);
   }
   const dropped = (name: string) =>
     (becomesGet && ABOUT_THE_BODY.includes(name)) ||
@@ -182,7 +182,7 @@ function targetOf(location: string, base: URL): URL {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new RequestError(
       'egress_denied',
-      `${base.host} redirected to "${url.protocol}", which is not followed.`,
+      `${base.host} redirected to "${url.protocol}", which execd does not follow.`,
     );
   }
   if (base.protocol === 'https:' && url.protocol === 'http:') {

@@ -85,7 +85,7 @@ const MOST_LOOKED_AT = 20_000;
 /** Ends of a report that are read at once. */
 const REPORT_PIECE = 1000;
 const NOT_HEARING =
-  'No notification of PostgreSQL arrives, so that execd looks four times a second for what other servers have done. If the connections go through a pooler in transaction mode, set EXECUTION_DATABASE_LISTEN_URL to the database itself';
+  'No notification of PostgreSQL arrives, so execd reads the changes of other servers four times a second. If the connections go through a pooler in transaction mode, set EXECUTION_DATABASE_LISTEN_URL to the database itself';
 /** Parts that go on with what an epoch holds. */
 const HELD = new Set<Part['type'] | undefined>([
   ...(['beat', 'drive', 'progress', 'settle', 'retry', 'requeue'] as const),

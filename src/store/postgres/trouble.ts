@@ -39,7 +39,7 @@ const REASONS: Readonly<Record<string, (where: string) => string>> = {
   ETIMEDOUT: (where) => `${where} does not respond`,
   '28P01': () => 'PostgreSQL rejects the password of the user. Check EXECUTION_DATABASE_URL',
   28000: () =>
-    'PostgreSQL does not let this user in from here. Check the user in EXECUTION_DATABASE_URL, and pg_hba.conf',
+    'PostgreSQL rejects this user from this address. Check the user in EXECUTION_DATABASE_URL, and pg_hba.conf',
   '3D000': () => 'there is no database of this name. Create it, or correct EXECUTION_DATABASE_URL',
   42501: () =>
     'the user has too few rights. It must own the schema "execd", or be allowed to create it: GRANT CREATE ON DATABASE … TO …',
