@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 80f826c5009f7701d427eff16524b64c7ebfdd8c63e8ea1b1a1e404d3b1ff047.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 459667758d1b47e09f0877874dc10c28261a89b190571035062e58aac89c1b80.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -3741,10 +3741,10 @@ export interface components {
             detail?: string;
             /** @description For timeouts: the exceeded limit, milliseconds. */
             limit_ms?: number;
-            /** @description For `output_limit`: the limit that was exceeded, bytes. */
+            /** @description For `output_limit`: the exceeded limit, bytes. */
             limit_bytes?: number;
             /**
-             * @description For `resource_limit`: which limit was exceeded.
+             * @description For `resource_limit`: the exceeded limit.
              * @enum {string}
              */
             limit?: "cpu_s" | "memory_bytes" | "processes" | "file_bytes" | "open_files" | "disk_bytes";
@@ -3763,7 +3763,7 @@ export interface components {
                 /** @description Attempts that were made. */
                 attempts: number;
                 /**
-                 * @description Which limit was reached.
+                 * @description The reached limit.
                  * @enum {string}
                  */
                 by: "attempts" | "budget";

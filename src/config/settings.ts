@@ -779,7 +779,7 @@ export const SETTINGS = {
     default: undefined,
     unit: 'seconds',
     about:
-      'How long the log of an execution that completed or was cancelled is kept after its end, and the logs of all steps of a plan that completed, if that is less than EXECUTION_RETENTION_SECS. Without it, a log goes with its execution.',
+      'Time after the end for which execd keeps the log of an execution that completed or was cancelled, and the logs of all steps of a plan that completed, if it is less than EXECUTION_RETENTION_SECS. Without it, a log goes with its execution.',
   },
   EXECUTION_MAX_DATA_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),

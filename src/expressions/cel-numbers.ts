@@ -114,7 +114,7 @@ class Conversion {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) return this.#map(Object.entries(value));
     const type = value instanceof Uint8Array ? 'bytes' : 'a type';
-    throw new ConditionError(`its value has ${type}, which JSON has not; use string(…)`);
+    throw new ConditionError(`its value has ${type}, which is not a JSON type; use string(…)`);
   }
 
   #map(entries: readonly (readonly [unknown, unknown])[]): Record<string, unknown> {

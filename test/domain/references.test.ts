@@ -320,8 +320,8 @@ t.test('expressions are worked out as conditions are, and their values are JSON'
   t.equal(fill('${timestamp("2026-01-02T03:04:05Z")}'), '2026-01-02T03:04:05.000Z');
   t.equal(fill('${duration("90s")}'), '90s');
   unresolved(t, '${plan.params.nope + "x"}', /cannot be evaluated: plan\.params\.nope is not there/);
-  unresolved(t, '${b"abc"}', /has bytes, which JSON has not/);
-  unresolved(t, '${type(item)}', /has a type, which JSON has not/);
+  unresolved(t, '${b"abc"}', /has bytes, which is not a JSON type/);
+  unresolved(t, '${type(item)}', /has a type, which is not a JSON type/);
   unresolved(t, '${index / 0.0}', /Infinity, which JSON has no number for/);
   unresolved(t, '${trim(index)}', /trim takes a text, not a number/);
   unresolved(

@@ -47,8 +47,8 @@ export const outcome = z
     message: z.string().nullable().optional().describe('The end as a sentence.'),
     detail: z.string().optional().describe('For `lost`: the cause of the interruption.'),
     limit_ms: ms.optional().describe('For timeouts: the exceeded limit, milliseconds.'),
-    limit_bytes: count.optional().describe('For `output_limit`: the limit that was exceeded, bytes.'),
-    limit: z.enum(LIMIT_NAMES).optional().describe('For `resource_limit`: which limit was exceeded.'),
+    limit_bytes: count.optional().describe('For `output_limit`: the exceeded limit, bytes.'),
+    limit: z.enum(LIMIT_NAMES).optional().describe('For `resource_limit`: the exceeded limit.'),
     limit_value: count.optional().describe('For `resource_limit`: its value.'),
     status: z.int().optional().describe('For `http_response`: the status.'),
     expected: z.boolean().optional().describe('For `http_response`: whether the status is a success.'),
@@ -60,7 +60,7 @@ export const outcome = z
     exhausted: z
       .strictObject({
         attempts: z.int().min(1).describe('Attempts that were made.'),
-        by: z.enum(['attempts', 'budget']).describe('Which limit was reached.'),
+        by: z.enum(['attempts', 'budget']).describe('The reached limit.'),
       })
       .optional()
       .describe('Present if execd would have retried, but had no attempts or no retry budget left.'),
