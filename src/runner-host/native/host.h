@@ -514,7 +514,7 @@ struct sandbox_extra {
   struct strings sockets, places;
 };
 /**
- * A user namespace (settle.c) whose users are those of this host's; `swapped`, which is not 0, changes places with root.
+ * A user namespace (userns.c) whose users are those of this host's; `swapped`, which is not 0, changes places with root.
  * -1 with errno. For the starter alone.
  */
 int userns_make(uid_t swapped);
