@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 459667758d1b47e09f0877874dc10c28261a89b190571035062e58aac89c1b80.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 374815d28348434efb684d0378c19a9eac45c24083a3031c48e1ff9a0353ee4e.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -3224,7 +3224,7 @@ export interface components {
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                /** @description For mail: CEL of the same; the subject, a text. Default: the text of the ready message. */
                 subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
@@ -3468,7 +3468,7 @@ export interface components {
                     content_type?: string;
                     /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                     headers?: components["schemas"]["HttpHeaders"];
-                    /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                    /** @description For mail: CEL of the same; the subject, a text. Default: the text of the ready message. */
                     subject?: string;
                     /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                     body: string;
@@ -4885,7 +4885,7 @@ export interface components {
                     content_type?: string;
                     /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                     headers?: components["schemas"]["HttpHeaders"];
-                    /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                    /** @description For mail: CEL of the same; the subject, a text. Default: the text of the ready message. */
                     subject?: string;
                     /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                     body: string;
@@ -6725,7 +6725,7 @@ export interface components {
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                /** @description For mail: CEL of the same; the subject, a text. Default: the text of the ready message. */
                 subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
@@ -6755,7 +6755,7 @@ export interface components {
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                /** @description For mail: CEL of the same; the subject, a text. Default: the text of the ready message. */
                 subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;
@@ -6802,7 +6802,7 @@ export interface components {
                 content_type?: string;
                 /** @description Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`. */
                 headers?: components["schemas"]["HttpHeaders"];
-                /** @description For mail: CEL of the same; the subject, a text. Default: what a ready message says. */
+                /** @description For mail: CEL of the same; the subject, a text. Default: the text of the ready message. */
                 subject?: string;
                 /** @description CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON. */
                 body: string;

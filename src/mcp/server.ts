@@ -35,7 +35,7 @@ export interface McpWorld {
 const INSTRUCTIONS =
   'execd runs commands, operations and plans on a server, within the rights of this key. Calls that run something wait for the end, ' +
   'unless wait_s is shorter; wait_execution, read_log and cancel_execution take the id that they return. ' +
-  'Output in results is bounded: truncated: true means that there is more, and read_log returns it.';
+  'Output in results is bounded. "truncated": true means that there is more; read_log returns it.';
 
 const PAGE = 200;
 

@@ -34,7 +34,7 @@ const ownTemplate = z
       .describe('Further headers. A value may be a secret: `{"secret": "NAME", "prefix": "Bearer "}`.'),
     subject: expression
       .optional()
-      .describe('For mail: CEL of the same; the subject, a text. Default: what a ready message says.'),
+      .describe('For mail: CEL of the same; the subject, a text. Default: the text of the ready message.'),
     body: expression.describe(
       'CEL over `event`, `failures` and `previous`: the body. execd sends a text unchanged, other values as JSON.',
     ),

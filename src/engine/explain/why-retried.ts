@@ -68,7 +68,7 @@ const WORDS: Record<NotRetried, (execution: Execution) => string> = {
   attempts_used: ({ retry }) => `All attempts are used: retry.attempts is ${retry?.attempts ?? 1}.`,
   budget_used: () =>
     'The retry budget of the operation is used up: too many of its executions needed retries lately.',
-  cancelled: () => 'A cancelled execution is not retried.',
+  cancelled: () => 'execd does not retry a cancelled execution.',
   clock_over: () =>
     'timeouts.total_ms and timeouts.queue_ms limit the whole execution, so nothing is retried after them.',
   circuit_open: () => 'The circuit was open when the next attempt was to start.',
