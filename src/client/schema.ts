@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 374815d28348434efb684d0378c19a9eac45c24083a3031c48e1ff9a0353ee4e.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 f4c44677af175e7f2c3f9933f91c7f83625576eb2a6152766ba3aac4e3498c5f.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -3778,7 +3778,7 @@ export interface components {
             code?: components["schemas"]["ErrorCode"] | null;
             /** @description For `imported`: the error message of the record. */
             error_message?: string | null;
-            /** @description How the processes ended; null if none was started. */
+            /** @description How the processes ended; null without processes. */
             process?: components["schemas"]["ProcessEnd"] | null;
         };
         /** @description How the processes of an attempt ended. */
@@ -3948,7 +3948,7 @@ export interface components {
                  */
                 unit: "ms" | "bytes" | "s" | "count";
             } | null;
-            /** @description How its processes ended; null if none was started. */
+            /** @description How its processes ended; null without processes. */
             process: components["schemas"]["ProcessEnd"] | null;
             /** @description The last lines that it wrote, if it did not complete. */
             last_output: {
@@ -3957,7 +3957,7 @@ export interface components {
                  * @enum {string}
                  */
                 stream: "stdout" | "stderr";
-                /** @description At most 10 lines; control characters are escaped. */
+                /** @description At most 10 lines. execd escapes control characters. */
                 text: string;
             } | null;
             /** @description The resources that its last attempt used. */
@@ -4066,7 +4066,7 @@ export interface components {
             to: string;
             /** @description Executions that the report counts. */
             count: number;
-            /** @description Whether these are all. A report counts at most the last 50,000 that ended in the window. */
+            /** @description Whether these are all. A report counts at most the last 50,000 executions that ended in the window. */
             complete: boolean;
             /** @description Each operation or kind, the most frequent first. */
             operations: components["schemas"]["OperationReport"][];
@@ -8146,7 +8146,7 @@ export interface operations {
             query?: {
                 /** @description Bytes of an upload that you send in parts: the request has no body, and `PATCH` adds bytes. */
                 size?: number;
-                /** @description SHA-256 digest that the bytes must have. If they have another one, the response is 422. */
+                /** @description SHA-256 digest that the bytes must have. If the bytes have another digest, the response is 422. */
                 sha256?: string;
             };
             header?: {
@@ -10145,7 +10145,7 @@ export interface operations {
                 key?: string;
                 /** @description Only results of this operation. */
                 operation?: string;
-                /** @description Results of this user. Requires the scope `admin` unless it is you. */
+                /** @description Results of this user. For another user than you, this requires the scope `admin`. */
                 user?: string;
                 /** @description Results of all users. Requires the scope `admin`. */
                 all?: boolean;
@@ -10317,7 +10317,7 @@ export interface operations {
             query?: {
                 /** @description Only results of this operation. */
                 operation?: string;
-                /** @description Results of this user. Requires the scope `admin` unless it is you. */
+                /** @description Results of this user. For another user than you, this requires the scope `admin`. */
                 user?: string;
                 /** @description Results of all users. Requires the scope `admin`. */
                 all?: boolean;

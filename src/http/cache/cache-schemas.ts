@@ -32,7 +32,7 @@ export const cacheFilter = z.strictObject({
     .string()
     .max(255)
     .optional()
-    .describe('Results of this user. Requires the scope `admin` unless it is you.'),
+    .describe('Results of this user. For another user than you, this requires the scope `admin`.'),
   all: flag().optional().describe('Results of all users. Requires the scope `admin`.'),
 });
 

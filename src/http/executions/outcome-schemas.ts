@@ -72,7 +72,7 @@ export const outcome = z
       .nullable()
       .optional()
       .describe('For `imported`: the error message of the record.'),
-    process: processEnd.nullable().optional().describe('How the processes ended; null if none was started.'),
+    process: processEnd.nullable().optional().describe('How the processes ended; null without processes.'),
   })
   .describe('How an attempt or an execution ended.');
 

@@ -89,11 +89,11 @@ const ending = z
       })
       .nullable()
       .describe('The clock or limit that ended it; null: none did.'),
-    process: processEnd.nullable().describe('How its processes ended; null if none was started.'),
+    process: processEnd.nullable().describe('How its processes ended; null without processes.'),
     last_output: z
       .strictObject({
         stream: z.enum(['stdout', 'stderr']).describe('The stream of the line.'),
-        text: z.string().describe('At most 10 lines; control characters are escaped.'),
+        text: z.string().describe('At most 10 lines. execd escapes control characters.'),
       })
       .nullable()
       .describe('The last lines that it wrote, if it did not complete.'),

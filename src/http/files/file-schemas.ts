@@ -8,7 +8,9 @@ const sha256 = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')
   .optional()
-  .describe('SHA-256 digest that the bytes must have. If they have another one, the response is 422.');
+  .describe(
+    'SHA-256 digest that the bytes must have. If the bytes have another digest, the response is 422.',
+  );
 
 export const uploadQuery = z.strictObject({
   size: digits(

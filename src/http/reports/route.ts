@@ -69,7 +69,9 @@ const operationsReport = z
     count: count.describe('Executions that the report counts.'),
     complete: z
       .boolean()
-      .describe('Whether these are all. A report counts at most the last 50,000 that ended in the window.'),
+      .describe(
+        'Whether these are all. A report counts at most the last 50,000 executions that ended in the window.',
+      ),
     operations: z.array(operationReport).describe('Each operation or kind, the most frequent first.'),
   })
   .describe('The executions that ended in a window of time.');
