@@ -74,7 +74,13 @@ export async function engineOf({
   };
 }
 
-const ABOUT = { role: 'all', host: 'bench', version: '0', slots: { process: 1, http: 1 } } as const;
+const ABOUT = {
+  role: 'all',
+  host: 'bench',
+  version: '0',
+  slots: { process: 1, http: 1 },
+  versions: { policy: null, operations: null },
+} as const;
 
 function atOnce(listener: AttemptListener, now: number): RunningAttempt {
   listener.started(1, now);

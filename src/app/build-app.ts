@@ -71,24 +71,34 @@ export async function buildApp(
     ...{ circuits, conditions },
     onScheduleRun: (run, schedule) => listeners.onScheduleRun(run, schedule),
     gone: () => gone.resolve(null),
+    changedElsewhere: (what) => takeIn(what),
   });
   parts.growth.grew = ({ runId }) => engine.logGrew(runId);
+  parts.growth.operationsChanged = () => engine.tellOthers('operations');
   const listeners: Listeners = buildListeners(setting, parts, engine, circuits);
   const reload = reloader(setting, parts, engine);
-  const servers = await buildServers(setting, parts, engine, listeners, reload);
+  const reloadHere = () =>
+    reload().catch((error: unknown) => {
+      log.error(
+        { err: error, fields: (error as RefusedError).fields },
+        'Cannot reload the files of the operator; nothing was changed',
+      );
+    });
+  const takeIn = async (what: 'operations' | 'reload') => {
+    if (what === 'reload') await reloadHere();
+    else if (await parts.storedOperations.refreshChanged()) engine.forgetPolicies();
+  };
+  const servers = await buildServers(setting, parts, engine, listeners, async () => {
+    const reloaded = await reload();
+    engine.tellOthers('reload');
+    return reloaded;
+  });
   const life = new Life(setting, { ...servers, parts, engine, listeners, conditions, operator });
   return {
     server: servers.server,
     engine,
     start: () => life.start(),
-    reload() {
-      reload().catch((error: unknown) => {
-        log.error(
-          { err: error, fields: (error as RefusedError).fields },
-          'Cannot reload the files of the operator; nothing was changed',
-        );
-      });
-    },
+    reload: () => void reloadHere(),
     metricsAddress: () => life.metricsAddress,
     needsKey: () => parts.needsKey(),
     gone: gone.promise,

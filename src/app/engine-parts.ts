@@ -21,6 +21,7 @@ export interface EngineMates {
   conditions: ConditionThread;
   onScheduleRun: EngineDeps['onScheduleRun'];
   gone: () => void;
+  changedElsewhere: NonNullable<EngineDeps['changedElsewhere']>;
 }
 
 export function buildEngine(
@@ -40,19 +41,20 @@ export function buildEngine(
     tracing,
     webhookProblems,
   }: Parts,
-  { circuits, conditions, onScheduleRun, gone }: EngineMates,
+  { circuits, conditions, onScheduleRun, gone, changedElsewhere }: EngineMates,
 ): Engine {
   const traces = createTraceIds();
-  const facts = factsOf(config, VERSION);
+  const facts = () =>
+    factsOf(config, VERSION, { policy: rules.current.version, operations: operations.version });
   const replica = overrides.replica ?? replicaOf(config, facts);
   return new Engine({
-    ...{ facts, store, secrets, roots, runner, requests, circuits, clock, log, gone },
+    ...{ facts, changedElsewhere, store, secrets, roots, runner, requests, circuits, clock, log, gone },
     ...(replica === undefined ? {} : { replica }),
     rules: () => rules.current,
     webhookProblems,
     isRevoked: (id) => keys.isRevoked(id),
     random: () => Math.random(),
-    files: filesOf(config),
+    files: filesOf(config, store.blobs),
     resolve: (spec) => resolveSpec(operations, spec),
     planOf: (spec) => planOf(operations, spec),
     policies: policySource(operations),

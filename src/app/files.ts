@@ -1,15 +1,27 @@
 // Where files lie, and how much room there is for them.
 import { join, resolve } from 'node:path';
 import { FileBlobs } from '../blobs/file-blobs.ts';
+import { DirectoryBlobs, SharedBlobs } from '../blobs/shared-blobs.ts';
 import { FilePrivateFiles } from '../blobs/private-files.ts';
 import type { Config } from '../config/load.ts';
+import type { BlobPieces } from '../domain/ports/blob-pieces.ts';
+import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EngineDeps } from '../engine/engine.ts';
 
-export function filesOf(config: Config): EngineDeps['files'] {
-  const { EXECUTION_FILE_DIR: dir, EXECUTION_UIDS: uids = null } = config;
-  const blobs = new FileBlobs(
+/** In a directory; with a store that servers share, in that store, unless the operator names a directory. */
+function blobsOf(config: Config, pieces: BlobPieces | undefined): Blobs {
+  const { EXECUTION_FILE_DIR: dir } = config;
+  const inDir = new FileBlobs(
     dir === undefined ? join(resolve(config.EXECUTION_DATA_DIR), 'files') : resolve(dir),
   );
+  if (pieces === undefined) return inDir;
+  const inStore = new SharedBlobs({ pieces, before: inDir });
+  return dir === undefined ? inStore : new DirectoryBlobs(resolve(dir), { pieces, inStore });
+}
+
+export function filesOf(config: Config, pieces: BlobPieces | undefined): EngineDeps['files'] {
+  const { EXECUTION_UIDS: uids = null } = config;
+  const blobs = blobsOf(config, pieces);
   const isOfCommands =
     uids === null ? null : (uid: number) => uid >= uids.first && uid < uids.first + uids.count;
   const bounds = {

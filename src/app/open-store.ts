@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../config/load.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { Store } from '../domain/ports/store.ts';
-import type { Replica, ReplicaFacts } from '../domain/ports/replica.ts';
+import type { FileVersions, Replica, ReplicaFacts } from '../domain/ports/replica.ts';
 import { slotsOf } from './from-config.ts';
 import { takeLock } from '../store/sqlite/lock.ts';
 import { SqliteStore } from '../store/sqlite/store.ts';
@@ -43,17 +43,23 @@ export async function storeOf(config: Config, options: StoreOptions): Promise<St
 }
 
 /** The server among those that share a database; undefined where it is alone on its store. */
-export function replicaOf(config: Config, about: ReplicaFacts): Replica | undefined {
+export function replicaOf(config: Config, facts: () => ReplicaFacts): Replica | undefined {
   if (config.EXECUTION_DATABASE_URL === undefined) return undefined;
-  const { host } = about;
+  const host = hostname();
   const name = config.EXECUTION_REPLICA_NAME ?? (host.replaceAll(/[^A-Za-z0-9._-]+|^[._-]+/g, '') || 'execd');
-  return { name, leaseMs: config.EXECUTION_LEASE_SECS * 1000, about };
+  return {
+    ...{ name, leaseMs: config.EXECUTION_LEASE_SECS * 1000 },
+    // The files have been read when the store is opened, not before.
+    get about() {
+      return facts();
+    },
+  };
 }
 
 /** What others may know of this server. */
-export function factsOf(config: Config, version: string): ReplicaFacts {
+export function factsOf(config: Config, version: string, versions: FileVersions): ReplicaFacts {
   const { process, http } = slotsOf(config);
-  return { role: config.EXECUTION_ROLE, host: hostname(), version, slots: { process, http } };
+  return { role: config.EXECUTION_ROLE, host: hostname(), version, slots: { process, http }, versions };
 }
 
 /** The data directory: one server has it at a time, and knows it again by its id. */

@@ -89,9 +89,10 @@ export function settingOf(config: Config, log: Logger, runtime: Runtime, overrid
   return { config, log, runtime, overrides, clock, systemClock, places: placesOf(config) };
 }
 
-/** Set by whoever wants to know that a log of another server has grown. */
+/** Set by whoever wants to know that a log of another server has grown, or that operations were changed by API here. */
 export interface Growth {
   grew: (name: AttemptName) => void;
+  operationsChanged: () => void;
 }
 
 export type Commit = (groups: readonly Group[]) => Promise<GroupResult[]>;
@@ -106,7 +107,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
   });
   const tracing = await tracingOf(setting);
   const { logs } = store;
-  const growth: Growth = { grew: () => undefined };
+  const growth: Growth = { grew: () => undefined, operationsChanged: () => undefined };
   const journal =
     logs === undefined
       ? new FileJournal(places.log)
@@ -151,6 +152,7 @@ export async function buildParts(setting: Setting, commit: Commit, thread: Condi
   });
   const storedOperations = new StoredOperations({
     ...{ store: usedStore, commit, live: files.operations, clock, log: setting.log },
+    tell: () => growth.operationsChanged(),
   });
   return {
     ...{

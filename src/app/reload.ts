@@ -32,6 +32,7 @@ async function reloadNow(
   apply();
   await storedOperations.refresh();
   engine.forgetPolicies();
+  await engine.runners.say();
   const counts = operations.counts();
   log.info({ ...counts, policy_version: rules.current.version }, 'Operations, policy and keys reloaded');
   return counts;

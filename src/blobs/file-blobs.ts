@@ -60,8 +60,9 @@ export class FileBlobs implements Blobs {
     return createReadStream(this.#path(digest), { highWaterMark: 256 * 1024, ...part });
   }
 
-  async remove(digest: string): Promise<void> {
+  async remove(digest: string): Promise<boolean> {
     await this.#inTurn(digest, () => rm(this.#path(digest), { force: true }));
+    return true;
   }
 
   async *digests(): AsyncGenerator<string> {
@@ -103,9 +104,9 @@ export class FileBlobs implements Blobs {
     const hash = createHash('sha256');
     let size = 0;
     await (await open(path, 'a', 0o600)).close();
-    for await (const piece of createReadStream(path, { highWaterMark: 256 * 1024 })) {
-      hash.update(piece as Buffer);
-      size += (piece as Buffer).length;
+    for await (const piece of this.readUpload(upload)) {
+      hash.update(piece);
+      size += piece.length;
     }
     const digest = hash.digest('hex');
     hold(digest);
@@ -117,6 +118,10 @@ export class FileBlobs implements Blobs {
       ({ size }) => size,
       () => 0,
     );
+  }
+
+  readUpload(upload: string): AsyncIterable<Uint8Array> {
+    return createReadStream(this.#uploadPath(upload), { highWaterMark: 256 * 1024 });
   }
 
   async dropUpload(upload: string): Promise<void> {
@@ -169,7 +174,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
 }
 
 /** The client has gone in the middle. */
-function isBrokenOff(error: unknown): boolean {
+export function isBrokenOff(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ABORT_ERR';
 }

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 f4c44677af175e7f2c3f9933f91c7f83625576eb2a6152766ba3aac4e3498c5f.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 2691565438539ddd6fcf65d53adb9490fe58d8a706ffb4ac387782f51276e3e4.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -5353,6 +5353,10 @@ export interface components {
             host: string | null;
             /** @description Its version; null if it is unknown. */
             version: string | null;
+            /** @description Version of its policy file; null without one, or if it is unknown. */
+            policy_version: string | null;
+            /** @description Version of its operations file; null without one, or if it is unknown. */
+            operations_version: string | null;
             /** @description `EXECUTION_ROLE`; null if it is unknown. */
             role: ("all" | "api" | "runner") | null;
             /**

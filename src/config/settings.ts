@@ -254,7 +254,8 @@ export const SETTINGS = {
     schema: path.optional(),
     default: undefined,
     unit: 'path',
-    about: 'Directory of uploads, inputs and artifacts. Unset: files/ in the data directory.',
+    about:
+      'Directory of uploads, inputs and artifacts. Unset: files/ in the data directory; with PostgreSQL, the database.',
   },
   EXECUTION_USER_FILE_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),

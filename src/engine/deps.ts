@@ -29,7 +29,9 @@ export interface EngineDeps {
   /** Left out: the only one on its store. */
   replica?: Replica;
   /** What others may know of it. */
-  facts?: ReplicaFacts;
+  facts?: () => ReplicaFacts;
+  /** Takes in what was changed at another server; rejects with StoreError, and is then called again. */
+  changedElsewhere?: (what: 'operations' | 'reload') => Promise<void>;
   /** Called when the lease of the replica is over and nothing runs any more: it is of no use. */
   gone?: () => void;
   runner: Runner;

@@ -127,6 +127,11 @@ export class Engine {
     this.#parts.waiters.growth.notify(runId);
   }
 
+  /** Asks the other servers on the store to take in what has changed here. */
+  tellOthers(what: 'operations' | 'reload'): void {
+    this.#parts.tell({ type: what });
+  }
+
   /** Whether what is to be done once, by one of all engines on the store, is to be done here. */
   leads(): Promise<boolean> {
     return this.#parts.leads();

@@ -22,6 +22,7 @@ import type { Answering } from './run/answering.ts';
 import type { Asking } from './run/asking.ts';
 import type { Deadlines } from './run/deadlines.ts';
 import type { LiveRuns } from './run/live-runs.ts';
+import type { Runners } from './read/runners.ts';
 import { recover, type RecoveryDeps } from './run/recovery.ts';
 import type { Scheduler } from './run/scheduler.ts';
 import type { UnderWay } from './run/under-way.ts';
@@ -84,6 +85,7 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   leases: Leases | null;
   asking: Asking | null;
   answering: Answering | null;
+  runners: Pick<Runners, 'say'>;
 }
 
 /** After what is still running was stopped: how long its ends may take to be proven and stored. */
@@ -122,6 +124,7 @@ export class Life {
     await this.#deps.pauses.start();
     await storedCache.load();
     this.#startUpkeep();
+    await this.#deps.runners.say();
     standing.state = 'ready';
   }
 

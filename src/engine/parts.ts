@@ -515,7 +515,7 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
     ...{ ...waiters, epoch: standing.epoch },
     keepResult: (execution) => storedCache.keepResult(execution),
   });
-  const reader = readerOf(parts, observers);
+  const reader = readerOf(parts, observers, deps.changedElsewhere);
   const leaseMs = replica?.leaseMs ?? null;
   const leases =
     leaseMs === null
@@ -524,17 +524,25 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
           ...{ commit, clock, log: ofComponent(log, 'store'), leaseMs },
           holds: (until, graceMs) => runner.lease(until, graceMs),
           lost: () => parts.life.lose(),
-          takeOver: () => parts.life.takeOver(),
+          async takeOver() {
+            await parts.life.takeOver();
+            // A server that has changed something may have ended before it could say so.
+            await parts.pauses.lookAgain();
+            await deps.changedElsewhere?.('operations');
+          },
         });
+  const runners = new Runners({
+    ...{ store, epoch: standing.epoch, facts: () => deps.facts?.(), log: ofComponent(log, 'store') },
+    ...{ tell: () => parts.tell({ type: 'servers' }), pauses: parts.pauses },
+  });
   return {
-    ...{ observers, reader, leases },
-    runners: new Runners({ store, epoch: standing.epoch, facts: deps.facts, pauses: parts.pauses }),
+    ...{ observers, reader, leases, runners },
     status: new Status({
       ...{ ...parts, runner, maxDataBytes, rules: deps.rules, policy: deps.policy },
       whyClosed: () => standing.whyClosed(),
     }),
     life: new Life({
-      ...{ ...parts, observers, reader, leases, store },
+      ...{ ...parts, observers, reader, leases, store, runners },
       ...{ runner, requests, replica, random, drainMs, gone: deps.gone },
       ...{ graceMs: deps.policy.graceMs, cleansUp: deps.cleanupIntervalMs !== null },
     }),
@@ -542,9 +550,11 @@ function whole(deps: EngineDeps, parts: Parts): Whole {
 }
 
 function readerOf(
-  { store, clock, log, standing, live, streams, bus, keptCircuits, removals, pauses, fill }: Parts,
+  parts: Parts,
   observers: Observers,
+  changedElsewhere: EngineDeps['changedElsewhere'],
 ): FeedReader {
+  const { store, clock, log, standing, live, streams, bus, keptCircuits, removals, pauses } = parts;
   return new FeedReader({
     ...{ store, clock, log: ofComponent(log, 'store'), signal: standing.signal },
     observe: (execution) => observers.takeOther(execution),
@@ -553,15 +563,20 @@ function readerOf(
       streams.take(batch);
       bus.publishBatch();
     },
-    resync: () => observers.lookAgain(),
+    async resync() {
+      await observers.lookAgain();
+      await pauses.lookAgain();
+      await changedElsewhere?.('operations');
+    },
     stop({ runId, request }) {
       if (live.get(runId) !== undefined) live.stop(runId, request);
     },
     async changed(signal) {
       if (signal.type === 'circuits') return keptCircuits.takeIn(signal.names);
       if (signal.type === 'removed') return removals.removeOf(signal.runs);
-      await pauses.start();
-      fill();
+      if (signal.type === 'servers') return parts.runners.compare();
+      if (signal.type !== 'pauses') return changedElsewhere?.(signal.type);
+      await pauses.lookAgain();
     },
   });
 }

@@ -28,6 +28,8 @@ export interface OperationRegistry extends Operations {
 /** The operations that apply now: reads go to the registry that was put into use last. */
 export interface LiveOperations extends OperationRegistry {
   readonly file: LiveFile;
+  /** Of the file; null without one. */
+  readonly version: string | null;
   counts(): { operations: number; circuits: number };
   isInFile(name: string): boolean;
   /** Reads a definition that stands in no file; it can be used when there are no issues. */
@@ -60,6 +62,7 @@ export function liveOperations(
   let ofFile: OperationRegistry = { ...NO_OPERATIONS, check: (name) => noSuchOperation(name) };
   let stored: readonly Operation[] = [];
   let current = ofFile;
+  let version: string | null = null;
   const use = () => {
     const others = stored.filter(({ name }) => ofFile.get(name) === undefined);
     current = others.length === 0 ? ofFile : registryOf([...ofFile.all(), ...others], ofFile.circuits);
@@ -71,6 +74,9 @@ export function liveOperations(
     check: (name, params) => current.check(name, params),
     get circuits() {
       return current.circuits;
+    },
+    get version() {
+      return version;
     },
     counts: () => ({ operations: current.all().length, circuits: current.circuits.length }),
     isInFile: (name) => ofFile.get(name) !== undefined,
@@ -100,6 +106,7 @@ export function liveOperations(
         }
         return () => {
           ofFile = read.registry;
+          ({ version } = read);
           use();
         };
       },
@@ -118,7 +125,7 @@ export function readOperationsFile(
   path: string,
   limits: SpecLimits,
   checks: Checks = {},
-): Read<{ registry: OperationRegistry }> {
+): Read<{ registry: OperationRegistry; version: string }> {
   const read = readGuarded(path, MAX_FILE_BYTES);
   return 'problems' in read ? read : parseOperations(read.text, limits, checks);
 }
@@ -128,7 +135,7 @@ export function parseOperations(
   text: string,
   limits: SpecLimits,
   checks: Checks = {},
-): Read<{ registry: OperationRegistry }> {
+): Read<{ registry: OperationRegistry; version: string }> {
   const parsed = parseYaml(text);
   if ('problems' in parsed) return parsed;
   const outline = operationsFileSchema.safeParse(parsed.value ?? undefined);
@@ -141,7 +148,8 @@ export function parseOperations(
     for (const { path, message } of found) issues.push({ path: ['operations', name, ...path], message });
     if (operation !== null) usable.push(operation);
   }
-  if (issues.length === 0) return { registry: registryOf(usable, circuits) };
+  if (issues.length === 0)
+    return { registry: registryOf(usable, circuits), version: versionOf(parsed.value ?? null) };
   return inOrder(issues, parsed);
 }
 
@@ -160,10 +168,12 @@ export function operationReader(
     const ofPlan = under('run', sample === null ? [] : (checkPlan?.(sample) ?? []));
     const issues = [...found, ...wrong, ...ofHook, ...ofPlan];
     if (definition === null || template === null || check === null) return { operation: null, issues };
-    const version = hash('sha256', canonicalJson(raw)).slice(0, 16);
+    const version = versionOf(raw);
     return { operation: { name, definition, template, schema, version, check }, issues };
   };
 }
+
+const versionOf = (raw: unknown): string => hash('sha256', canonicalJson(raw)).slice(0, 16);
 
 const under = (key: string, issues: readonly Issue[]): Issue[] =>
   issues.map(({ path, message }) => ({ path: [key, ...path], message }));

@@ -17,6 +17,8 @@ import type { LiveOperations } from './operations-file.ts';
 export interface StoredOperationsDeps {
   store: Pick<Store, 'operations'>;
   commit: (groups: readonly Group[]) => Promise<GroupResult[]>;
+  /** Tells other servers on the store that something has changed. */
+  tell: () => void;
   live: Pick<LiveOperations, 'isInFile' | 'read' | 'setStored'>;
   clock: Pick<Clock, 'now'>;
   log: Log;
@@ -46,10 +48,31 @@ export class StoredOperations {
    *
    * @throws StoreError
    */
-  async refresh(): Promise<void> {
-    const { store, log } = this.#deps;
+  refresh(): Promise<void> {
+    return this.#inTurn(async () => this.#takeIn(await this.#deps.store.operations()));
+  }
+
+  /**
+   * The same after others may have changed something; returns whether they have.
+   *
+   * @throws StoreError
+   */
+  refreshChanged(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const found = await this.#deps.store.operations();
+      const isSame = ({ name, definition }: StoredOperation) =>
+        this.#kept.get(name)?.stored.definition === definition;
+      if (found.length === this.#kept.size && found.every(isSame)) return false;
+      this.#takeIn(found);
+      this.#deps.log.info({ operations: found.length }, 'Operations changed by API at another server');
+      return true;
+    });
+  }
+
+  #takeIn(found: readonly StoredOperation[]): void {
+    const { log } = this.#deps;
     const kept: Kept = new Map();
-    for (const stored of await store.operations()) {
+    for (const stored of found) {
       const { operation, problems } = this.#read(stored.name, JSON.parse(stored.definition));
       kept.set(stored.name, { stored, operation, problems });
       if (operation === null)
@@ -105,6 +128,7 @@ export class StoredOperations {
       await this.#deps.commit([[{ type: 'operations', put: [stored], drop: [] }]]);
       this.#kept.set(name, { stored, operation, problems: [] });
       this.#use();
+      this.#deps.tell();
       this.#deps.log.info({ operation: name, version: operation.version, user: by }, 'Operation put by API');
       return { kept: this.get(name), isNew };
     });
@@ -118,6 +142,7 @@ export class StoredOperations {
       await this.#deps.commit([[{ type: 'operations', put: [], drop: [name] }]]);
       this.#kept.delete(name);
       this.#use();
+      this.#deps.tell();
       this.#deps.log.info({ operation: name }, 'Operation removed by API');
     });
   }

@@ -18,6 +18,9 @@ interface Upload {
   digest: string | null;
 }
 
+/** With PostgreSQL they are in the database, where test/postgres looks for them. */
+const isOnDisk = !isOnPostgres;
+
 /** Blobs that lie in the data directory. */
 function blobs(dataDir: string): string[] {
   const dir = join(dataDir, 'files');
@@ -294,16 +297,15 @@ t.test('bounds are per user and in sum; bytes go with their last owner, also acr
   t.match(many.outcome, {
     artifacts: { count: 3, problems: [{ reason: 'there are more than 3 artifacts' }] },
   });
-  t.equal(blobs(env.EXECUTION_DATA_DIR).length, 4, 'empty files are one blob');
+  if (isOnDisk) t.equal(blobs(env.EXECUTION_DATA_DIR).length, 4, 'empty files are one blob');
   t.equal((await s.call('DELETE', `/v1/executions/${big.id}`)).status, 204);
-  await until('its bytes are gone', () => blobs(env.EXECUTION_DATA_DIR).length === 2);
+  if (isOnDisk) await until('its bytes are gone', () => blobs(env.EXECUTION_DATA_DIR).length === 2);
   await s.stop();
   // What a crash leaves: bytes whose owner was not stored.
   mkdirSync(join(env.EXECUTION_DATA_DIR, 'files', 'ab'), { recursive: true });
   writeFileSync(join(env.EXECUTION_DATA_DIR, 'files', 'ab', 'ab'.repeat(32)), 'orphan');
   s = await service(t, env);
-  // Where servers share a database it may be of another one, which has not stored its owner yet.
-  t.equal(existsSync(join(env.EXECUTION_DATA_DIR, 'files', 'ab', 'ab'.repeat(32))), isOnPostgres);
+  t.notOk(existsSync(join(env.EXECUTION_DATA_DIR, 'files', 'ab', 'ab'.repeat(32))));
   t.match((await s.call('GET', `/v1/executions/${many.id}/artifacts`)).body, { count: 3 });
   t.equal((await s.call('GET', `/v1/uploads/${other.body.id}`)).status, 404, 'of another user');
 });

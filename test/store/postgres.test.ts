@@ -204,6 +204,8 @@ t.test(
       'log_pieces',
       'asks',
       'answers',
+      'blob_bodies',
+      'blob_pieces',
     );
     t.same(
       [...columns.keys()].toSorted(),

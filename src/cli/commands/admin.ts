@@ -86,6 +86,8 @@ function runners(program: Command, session: Session): void {
         { name: 'SINCE', value: ({ since }) => since },
         { name: 'LEASE', value: (one) => one.lease_until ?? '-' },
         { name: 'VERSION', value: ({ version }) => version ?? '?' },
+        { name: 'POLICY', value: (one) => one.policy_version ?? '-' },
+        { name: 'OPERATIONS', value: (one) => one.operations_version ?? '-' },
         { name: 'HOST', value: ({ host }) => host ?? '?', isOpen: true },
       ];
       return show(session, columns, items);

@@ -21,10 +21,18 @@ export interface Blobs {
   has(digest: string): Promise<boolean>;
   /** The bytes from `first` to `last`, inclusive. */
   read(digest: string, range?: { first: number; last: number }): AsyncIterable<Uint8Array>;
-  remove(digest: string): Promise<void>;
+  /** True: it is gone. False: somebody else keeps it yet. */
+  remove(digest: string): Promise<boolean>;
+  /** Keeps bytes for this server while others may remove them; left out: nobody else does. */
+  hold?(digest: string): Promise<void>;
+  /** The opposite, unless it is held again by then. */
+  release?(digest: string, isHeld: () => boolean): Promise<void>;
   /** All that are there. */
   digests(): AsyncIterable<string>;
-  /** Appends bytes to an upload at an offset. Returns the new size of the upload, even if the bytes stopped early. */
+  /**
+   * Appends bytes to an upload at an offset. Returns the new size of the upload, even if the bytes stopped early. Rejects with
+   * `OtherEndError` when another server appends, too.
+   */
   append(
     upload: string,
     at: { offset: number; most: number },
@@ -34,6 +42,7 @@ export interface Blobs {
   finish(upload: string, hold: Hold): Promise<Blob>;
   /** How many bytes an upload has. */
   received(upload: string): Promise<number>;
+  readUpload(upload: string): AsyncIterable<Uint8Array>;
   dropUpload(upload: string): Promise<void>;
   /** Uploads that have bytes. */
   uploads(): Promise<string[]>;
@@ -43,6 +52,14 @@ export class TooLargeError extends Error {
   constructor(most: number) {
     super(`there are more than ${most} bytes`);
     this.name = 'TooLargeError';
+  }
+}
+
+/** The end of an upload is not where bytes were to be appended. */
+export class OtherEndError extends Error {
+  constructor() {
+    super('the end of the upload is elsewhere');
+    this.name = 'OtherEndError';
   }
 }
 

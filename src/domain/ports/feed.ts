@@ -42,6 +42,12 @@ export type Signal =
   | { type: 'circuits'; names: readonly string[] }
   /** What is paused has changed. */
   | { type: 'pauses' }
+  /** Operations were put or removed by API. */
+  | { type: 'operations' }
+  /** Everybody reads the files of the operator again. */
+  | { type: 'reload' }
+  /** What a server says of itself has changed. */
+  | { type: 'servers' }
   /** The last executions of these runs are removed: whoever has logs of their attempts removes them. */
   | { type: 'removed'; runs: readonly { runId: ExecutionId; attempts: readonly number[] }[] };
 

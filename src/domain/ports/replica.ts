@@ -19,6 +19,12 @@ export interface Replica {
 export const ROLES = ['all', 'api', 'runner'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** Versions of the operator's files that should be the same on all servers. */
+export interface FileVersions {
+  policy: string | null;
+  operations: string | null;
+}
+
 /** What a replica says of itself. */
 export interface ReplicaFacts {
   role: Role;
@@ -26,6 +32,8 @@ export interface ReplicaFacts {
   version: string;
   /** How many attempts may run there at a time. */
   slots: Record<Pool, number>;
+  /** Of the files that it uses; null where it has none. */
+  versions: FileVersions;
 }
 
 /** Attempts that a replica runs. */

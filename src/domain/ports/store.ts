@@ -1,5 +1,6 @@
 // The ports: what the engine needs of the world. Each has a contract suite that every implementation passes.
 import type { Asks } from './asks.ts';
+import type { BlobPieces } from './blob-pieces.ts';
 import type { SharedLogs } from './shared-logs.ts';
 import type { FileReads } from './files.ts';
 import type { KeptUse } from '../kept.ts';
@@ -37,7 +38,7 @@ import type {
   Webhook,
 } from '../webhooks/webhooks.ts';
 import type { Feed } from './feed.ts';
-import type { Replica, ReplicaView, StoreIdentity } from './replica.ts';
+import type { Replica, ReplicaFacts, ReplicaView, StoreIdentity } from './replica.ts';
 import type { CacheEntry, Group, GroupResult, KeptState } from './group.ts';
 
 /** Part of a listing. It may hold fewer than were asked for, or none, while there are more: looking for them is bounded. */
@@ -212,6 +213,8 @@ export interface Store extends AccountReads, FileReads {
   readonly feed: Feed;
   /** Where every server can read logs; left out: a store of one server. */
   readonly logs?: SharedLogs;
+  /** Where every server can read the bytes of files; left out: a store of one server. */
+  readonly blobs?: BlobPieces;
   /** By which servers reach commands that run at others; left out: a store of one server. */
   readonly asks?: Asks;
   /** Left out: the only replica. Each replica opens for itself. */
@@ -233,6 +236,8 @@ export interface Store extends AccountReads, FileReads {
   interrupted(by?: number): Promise<InterruptedAttempt[]>;
   /** All replicas whose lease is not over, the longest there first. */
   replicas(): Promise<ReplicaView[]>;
+  /** Replaces what the own replica says of itself; left out: nobody else could ask. */
+  setFacts?(facts: ReplicaFacts): Promise<void>;
   /** Whether this epoch is the oldest that is not over: one of all replicas does what is to be done once. */
   leads(by: number): Promise<boolean>;
   /**

@@ -32,9 +32,34 @@ export class BlobKeeper {
       if (!isPinned) return;
       isPinned = false;
       const left = (this.#pins.get(digest) ?? 1) - 1;
-      if (left === 0) this.#pins.delete(digest);
-      else this.#pins.set(digest, left);
+      if (left > 0) return void this.#pins.set(digest, left);
+      this.#pins.delete(digest);
+      this.#release(digest);
     };
+  }
+
+  /**
+   * The same for bytes that are there, where other servers may remove them, too.
+   *
+   * @throws StoreError
+   */
+  async hold(digest: string): Promise<() => void> {
+    const unpin = this.pin(digest);
+    try {
+      await this.#deps.blobs.hold?.(digest);
+      return unpin;
+    } catch (error) {
+      unpin();
+      throw error;
+    }
+  }
+
+  #release(digest: string): void {
+    const { blobs, log } = this.#deps;
+    // What is not let go now is let go when this start of the server is over.
+    blobs
+      .release?.(digest, () => this.#pins.has(digest))
+      .catch((err: unknown) => log.debug({ err }, 'Cannot let go of the bytes of a file'));
   }
 
   /**
@@ -80,9 +105,11 @@ export class BlobKeeper {
     for (;;) {
       const found = await store.unusedBlobs(AT_ONCE);
       const unused = found.filter((digest) => !this.#pins.has(digest));
-      for (const digest of unused) if (!this.#pins.has(digest)) await blobs.remove(digest);
+      const gone = [];
+      for (const digest of unused)
+        if (!this.#pins.has(digest) && (await blobs.remove(digest))) gone.push(digest);
       // One that has come again meanwhile is pinned, or has an owner, and stays.
-      const forget = unused.filter((digest) => !this.#pins.has(digest));
+      const forget = gone.filter((digest) => !this.#pins.has(digest));
       if (forget.length > 0) await commit([[{ type: 'files', put: [], drop: [], forget }]]);
       if (found.length < AT_ONCE || forget.length === 0) return;
     }

@@ -2,11 +2,12 @@
 import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
-import { type Blobs, TooLargeError } from '../../domain/ports/blobs.ts';
+import { type Blobs, OtherEndError, TooLargeError } from '../../domain/ports/blobs.ts';
 import type { FileReads, OwnedFile } from '../../domain/ports/files.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { FileSpec } from '../../domain/spec/files.ts';
+import { stored } from '../refusals.ts';
 import type { BlobKeeper } from './blob-keeper.ts';
 import type { FileRooms } from './file-room.ts';
 
@@ -39,8 +40,6 @@ export class Files {
   readonly #deps: FilesDeps;
   /** One request at a time for each upload. */
   readonly #busy = new Set<string>();
-  /** Bytes of open uploads that are there; null where nobody has looked. */
-  readonly #received = new Map<string, number>();
 
   constructor(deps: FilesDeps) {
     this.#deps = deps;
@@ -100,18 +99,16 @@ export class Files {
       if (offset === upload.size) return upload;
       throw otherOffset(upload.size);
     }
-    if (this.#busy.has(id))
-      throw new RefusedError('upload_offset', 'Another request adds bytes to this upload.');
+    if (this.#busy.has(id)) throw isBusy();
     this.#busy.add(id);
     try {
-      const has = await this.#has(id);
+      const has = await blobs.received(id);
       // Bytes that were sent twice are the same bytes.
       if (offset > has) throw otherOffset(has);
       const received = await blobs.append(id, { offset, most: upload.size }, bytes);
-      this.#received.set(id, received);
       return received < upload.size ? { ...upload, received } : await this.#finish(upload);
     } catch (error) {
-      this.#received.delete(id);
+      if (error instanceof OtherEndError) throw isBusy();
       if (!(error instanceof TooLargeError)) throw error;
       throw new RefusedError(
         'body_too_large',
@@ -129,7 +126,8 @@ export class Files {
       upload === null || (upload.expiresAt !== null && upload.expiresAt <= this.#deps.clock.now());
     if (isGone || upload.userId !== userId)
       throw new RefusedError('upload_not_found', `There is no upload ${id}.`);
-    return { ...upload, received: upload.digest === '' ? await this.#has(id) : upload.size };
+    const isOpen = upload.digest === '';
+    return { ...upload, received: isOpen ? await stored(this.#deps.blobs.received(id)) : upload.size };
   }
 
   async removeUpload(caller: Caller, id: string): Promise<void> {
@@ -149,10 +147,7 @@ export class Files {
     const { commit, blobs, keeper } = this.#deps;
     if (ids.length === 0) return;
     await commit([[{ type: 'files', put: [], drop: ids, forget: [] }]]);
-    for (const id of ids) {
-      this.#received.delete(id);
-      await blobs.dropUpload(id);
-    }
+    for (const id of ids) await blobs.dropUpload(id);
     await keeper.sweep();
   }
 
@@ -162,7 +157,6 @@ export class Files {
     const pins: (() => void)[] = [];
     try {
       const blob = await blobs.finish(id, (digest) => pins.push(keeper.pin(digest)));
-      this.#received.delete(id);
       if (expected !== null && blob.digest !== expected) {
         await this.#drop([id]);
         throw mismatch(blob.digest);
@@ -171,14 +165,6 @@ export class Files {
     } finally {
       for (const unpin of pins) unpin();
     }
-  }
-
-  async #has(id: string): Promise<number> {
-    const known = this.#received.get(id);
-    if (known !== undefined) return known;
-    const has = await this.#deps.blobs.received(id);
-    this.#received.set(id, has);
-    return has;
   }
 
   #newUpload({ userId }: Caller, what: Pick<OwnedFile, 'digest' | 'size' | 'expected'>): OwnedFile {
@@ -217,7 +203,7 @@ export class Files {
         if (file.upload === undefined && file.artifact === undefined) continue;
         const look = () => this.#source(caller, file, { field: `/files/${i}`, rerunOf });
         const { digest } = await look();
-        pins.push(this.#deps.keeper.pin(digest));
+        pins.push(await stored(this.#deps.keeper.hold(digest)));
         // Its owner may have gone before the pin; now it may not.
         const { size } = await look();
         found.push({ path: file.path, digest, size, mode: 0 });
@@ -265,13 +251,18 @@ export class Files {
     return this.#deps.blobs.read(digest, range);
   }
 
-  /** Keeps bytes while somebody reads them. */
-  hold(digest: string): () => void {
-    return this.#deps.keeper.pin(digest);
+  /**
+   * Keeps bytes while somebody reads them.
+   *
+   * @throws RefusedError `store_unavailable`
+   */
+  hold(digest: string): Promise<() => void> {
+    return stored(this.#deps.keeper.hold(digest));
   }
 }
 
 const mismatch = (digest: string) =>
   new RefusedError('digest_mismatch', `The bytes have the SHA-256 digest ${digest}. Send them again.`);
+const isBusy = () => new RefusedError('upload_offset', 'Another request adds bytes to this upload.');
 const otherOffset = (has: number) =>
   new RefusedError('upload_offset', `The upload has ${has} bytes. Continue at offset ${has}.`);

@@ -34,7 +34,7 @@ export class Pauses {
   }
 
   /**
-   * Takes in what was paused before the start, or by another replica.
+   * Takes in what was paused before the start.
    *
    * @throws StoreError
    */
@@ -43,6 +43,22 @@ export class Pauses {
     this.#pauses.clear();
     for (const pause of pauses) this.#pauses.set(pause.name, pause);
     this.#tell();
+  }
+
+  /**
+   * Takes in what another replica has paused or resumed.
+   *
+   * @throws StoreError
+   */
+  async lookAgain(): Promise<void> {
+    const found = await this.#deps.store.pauses();
+    const isSame = ({ name, reason }: Pause) => this.#pauses.get(name)?.reason === reason;
+    if (found.length === this.#pauses.size && found.every((one) => this.#pauses.has(one.name) && isSame(one)))
+      return;
+    this.#pauses.clear();
+    for (const pause of found) this.#pauses.set(pause.name, pause);
+    this.#tell();
+    this.#deps.fill();
   }
 
   /** All but the drains of servers. */

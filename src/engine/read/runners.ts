@@ -1,16 +1,20 @@
 // The servers on the store, and what runs on each of them; and who is to start nothing there.
 import { quoted, RefusedError } from '../../domain/errors.ts';
 import { type Pause, RUNNER } from '../../domain/pauses.ts';
-import type { ReplicaFacts, ReplicaView } from '../../domain/ports/replica.ts';
+import type { Log } from '../../domain/ports/clock.ts';
+import type { FileVersions, ReplicaFacts, ReplicaView } from '../../domain/ports/replica.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Pauses } from '../policies/pauses.ts';
 import { stored } from '../refusals.ts';
 
 export interface RunnersDeps {
-  store: Pick<Store, 'replicas'>;
+  store: Pick<Store, 'replicas' | 'setFacts'>;
   epoch: () => number | undefined;
+  log: Log;
   /** What this server says of itself. */
-  facts: ReplicaFacts | undefined;
+  facts: () => ReplicaFacts | undefined;
+  /** Tells the others that it says something else. */
+  tell: () => void;
   pauses: Pick<Pauses, 'pause' | 'resume' | 'drainOf'>;
 }
 
@@ -21,8 +25,15 @@ export interface RunnerView extends ReplicaView {
   drain: Pause | null;
 }
 
+const SETTINGS: Record<keyof FileVersions, string> = {
+  policy: 'EXECUTION_POLICY_FILE',
+  operations: 'EXECUTION_OPERATIONS_FILE',
+};
+
 export class Runners {
   readonly #deps: RunnersDeps;
+  /** Differences that were logged. */
+  #known = new Set<string>();
 
   constructor(deps: RunnersDeps) {
     this.#deps = deps;
@@ -34,7 +45,7 @@ export class Runners {
     const replicas = await stored(store.replicas());
     return replicas.map((replica) => {
       const isSelf = replica.epoch === epoch();
-      const about = isSelf ? { ...replica.about, ...facts } : replica.about;
+      const about = isSelf ? { ...replica.about, ...facts() } : replica.about;
       return { ...replica, isSelf, about, drain: pauses.drainOf(replica.name) };
     });
   }
@@ -59,5 +70,40 @@ export class Runners {
   async resume(name: string): Promise<void> {
     if (await this.#deps.pauses.resume(RUNNER + name)) return;
     throw new RefusedError('runner_not_found', `The server ${quoted(name)} is not drained.`);
+  }
+
+  /** Says again what this server says of itself, and compares it with what others say. Never rejects. */
+  async say(): Promise<void> {
+    const { store, facts, tell, log } = this.#deps;
+    const own = facts();
+    if (own === undefined || store.setFacts === undefined) return;
+    try {
+      await store.setFacts(own);
+      tell();
+      await this.compare();
+    } catch (err) {
+      log.warn({ err }, 'Cannot tell other servers the versions of the files of this one');
+    }
+  }
+
+  /**
+   * Warns of servers that use other files than this one, once of each difference.
+   *
+   * @throws RefusedError `store_unavailable`
+   */
+  async compare(): Promise<void> {
+    const own = this.#deps.facts()?.versions;
+    if (own === undefined) return;
+    const found = new Set<string>();
+    for (const { name, isSelf, about } of await this.list())
+      for (const file of ['policy', 'operations'] as const) {
+        const theirs = about.versions?.[file];
+        if (isSelf || theirs === undefined || theirs === own[file]) continue;
+        found.add(
+          `The server ${name} has another ${SETTINGS[file]} (version ${theirs ?? 'none'}) than this one (version ${own[file] ?? 'none'}): what users may do depends on the server that they reach`,
+        );
+      }
+    for (const difference of found) if (!this.#known.has(difference)) this.#deps.log.warn({}, difference);
+    this.#known = found;
   }
 }

@@ -1,5 +1,5 @@
 // How much may be on its way to commands at other servers: a bound for each user, and one for all. Whoever comes when there is no
-// room waits, users in turn.
+// room waits; who has waited longest goes first, where their user has room.
 const USER_BYTES = 1024 * 1024;
 const ALL_BYTES = 16 * 1024 * 1024;
 /** What anything counts at least. */

@@ -115,7 +115,7 @@ async function* piecesOf(
   { digest, size }: OwnedFile,
   range: { first: number; last: number },
 ): AsyncGenerator<Piece> {
-  const release = files.hold(digest);
+  const release = await files.hold(digest);
   try {
     yield { bytes: '' };
     if (size > 0) for await (const bytes of files.read(digest, range)) yield { bytes };
@@ -160,15 +160,16 @@ function archiveRoute(app: FastifyInstance, options: ArtifactRoutesOptions): voi
 }
 
 async function* archive(engine: Engine, files: readonly OwnedFile[]): AsyncGenerator<Piece> {
-  const releases = files.map(({ digest }) => engine.files.hold(digest));
+  const releases: (() => void)[] = [];
   const entries = files.map(({ path, size, mode, createdAt, digest }) => {
     const bytes = () => (size === 0 ? Readable.from([]) : engine.files.read(digest));
     return { path, size, mode, time: Math.floor(createdAt / 1000), bytes };
   });
   const packed = createGzip();
-  // A source that fails ends the archive with that failure.
-  pipeline(Readable.from(tar(entries)), packed, () => undefined);
   try {
+    for (const { digest } of files) releases.push(await engine.files.hold(digest));
+    // A source that fails ends the archive with that failure.
+    pipeline(Readable.from(tar(entries)), packed, () => undefined);
     for await (const bytes of packed) yield { bytes: bytes as Uint8Array };
   } finally {
     packed.destroy();

@@ -38,6 +38,14 @@ const runner = z
     self: z.boolean().describe('Whether this server sends the response.'),
     host: z.string().nullable().describe('Its host name; null if it is unknown.'),
     version: z.string().nullable().describe('Its version; null if it is unknown.'),
+    policy_version: z
+      .string()
+      .nullable()
+      .describe('Version of its policy file; null without one, or if it is unknown.'),
+    operations_version: z
+      .string()
+      .nullable()
+      .describe('Version of its operations file; null without one, or if it is unknown.'),
     role: z.enum(ROLES).nullable().describe('`EXECUTION_ROLE`; null if it is unknown.'),
     since: time.describe('When it started.'),
     lease_until: time
@@ -140,6 +148,8 @@ function toWire({ about, running, drain, ...view }: RunnerView): z.infer<typeof 
   ) as z.infer<typeof runner>['slots'];
   return {
     ...{ name, self, host: about.host ?? null, version: about.version ?? null, role: about.role ?? null },
+    policy_version: about.versions?.policy ?? null,
+    operations_version: about.versions?.operations ?? null,
     ...{ since: isoTime(since), lease_until: until === null ? null : isoTime(until) },
     ...{ drain: drain === null ? null : drainToWire(drain), slots },
   };

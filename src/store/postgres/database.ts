@@ -1,7 +1,8 @@
 // Connections to PostgreSQL: a few that read, and one that writes. Statements are prepared once for each connection.
+import { hash } from 'node:crypto';
 import pg from 'pg';
 import { StoreError } from '../../domain/ports/store.ts';
-import { isAborted, storeError } from './trouble.ts';
+import { isAborted, isOfPooler, storeError } from './trouble.ts';
 
 export interface DatabaseOptions {
   url: string;
@@ -35,6 +36,8 @@ const parserOf: pg.CustomTypesConfig['getTypeParser'] = (oid, format): ((text: s
 const TYPES: pg.CustomTypesConfig = { getTypeParser: parserOf };
 
 const CONNECT_MS = 5000;
+/** Of the name of a statement: enough for no two to be the same. */
+const NAME_DIGITS = 24;
 /** How long a read may take. */
 const READ_MS = 60_000;
 
@@ -65,6 +68,7 @@ export class Connection {
     try {
       return await this.#client.query(this.#names.statement(text, values));
     } catch (error) {
+      if (isOfPooler(error)) this.#names.stop();
       if (!isAborted(error)) this.#failed ??= error;
       throw isAborted(error) && this.#failed !== null ? this.#failed : error;
     }
@@ -75,14 +79,24 @@ export class Connection {
   }
 }
 
-/** Statements have names, by which a connection knows those that it has prepared. Their texts come from here only. */
+/**
+ * Statements have names, by which a connection knows those that it has prepared. The same name is always the same text, whoever
+ * prepares it: a pooler may give connections of one server to another. Where that loses statements, they get no names any more.
+ */
 class Names {
   readonly #names = new Map<string, string>();
+  #isOver = false;
+
+  stop(): void {
+    this.#isOver = true;
+  }
 
   statement(text: string, values: readonly Value[]): pg.QueryConfig {
     if (values.length === 0) return { text };
+    if (this.#isOver) return { text, values: values.map(encoded) };
     let name = this.#names.get(text);
-    if (name === undefined) this.#names.set(text, (name = `execd_${this.#names.size}`));
+    if (name === undefined)
+      this.#names.set(text, (name = `execd_${hash('sha256', text).slice(0, NAME_DIGITS)}`));
     return { name, text, values: values.map(encoded) };
   }
 }
@@ -123,6 +137,11 @@ export class Database {
       const { rows } = await this.#pool.query(this.#names.statement(text, values));
       return rows as T[];
     } catch (error) {
+      if (isOfPooler(error)) {
+        // It was not carried out.
+        this.#names.stop();
+        return this.read(text, values);
+      }
       throw storeError('Cannot read from the database', error, this.where);
     }
   }
@@ -130,7 +149,7 @@ export class Database {
   /** A connection that writes. */
   async connect(): Promise<Connection> {
     const client = new pg.Client({ ...this.#config, pipeline: true });
-    const connection = new Connection(client, new Names());
+    const connection = new Connection(client, this.#names);
     try {
       await client.connect();
     } catch (error) {

@@ -258,11 +258,23 @@ const ASKS = `
   CREATE INDEX answers_by_epoch ON execd.answers (to_epoch);
 `;
 
+/** Bytes of files, where every server can read them. `held_by`: epochs that keep a body without an owner. */
+const BLOBS = `
+  CREATE TABLE execd.blob_bodies (
+    id text PRIMARY KEY, digest text UNIQUE, size bigint NOT NULL, epoch bigint NOT NULL,
+    held_by bigint[] NOT NULL DEFAULT '{}', revision bigint NOT NULL DEFAULT 0
+  ) WITH (fillfactor = 60);
+  CREATE INDEX blob_bodies_unfinished ON execd.blob_bodies (id) WHERE digest IS NULL;
+  CREATE TABLE execd.blob_pieces (body text NOT NULL, at bigint NOT NULL, bytes bytea NOT NULL, PRIMARY KEY (body, at));
+  ALTER TABLE execd.blob_pieces ALTER COLUMN bytes SET STORAGE EXTERNAL;
+`;
+
 export const MIGRATIONS: readonly string[] = [
   byBytes(META + EXECUTIONS + CREDITS + OTHERS + FILES),
   byBytes(SHARED),
   byBytes(LOGS),
   byBytes(ASKS),
+  byBytes(BLOBS),
 ];
 
 /**

@@ -41,6 +41,7 @@ import { type SignalRow, toSignal } from '../signal-rows.ts';
 import { EQUAL_SHARES, sharedOtherwise } from '../shares.ts';
 import { PostgresAsks } from './asks.ts';
 import { Batches, type RuleGroup } from './batches.ts';
+import { PostgresBlobs } from './blobs.ts';
 import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
 import { Figures } from './memory.ts';
@@ -90,6 +91,7 @@ const NOT_HEARING =
 const HELD = new Set<Part['type'] | undefined>([
   ...(['beat', 'drive', 'progress', 'settle', 'retry', 'requeue'] as const),
 ]);
+const SET_FACTS = 'UPDATE execd.epochs SET about = (about::jsonb || $2::text::jsonb)::text WHERE epoch = $1';
 /** No transaction has this number, or a greater one. */
 const AFTER_ALL = Number.MAX_SAFE_INTEGER;
 /** Groups of one transaction. */
@@ -111,6 +113,8 @@ export class PostgresStore implements Store {
   readonly feed: SharedFeed;
   /** Logs of attempts, for all servers. */
   readonly logs: PostgresLogs;
+  /** Bytes of files, for all servers. */
+  readonly blobs: PostgresBlobs;
   /** What servers ask of each other. */
   readonly asks: PostgresAsks;
   readonly #listening: Listening;
@@ -136,6 +140,7 @@ export class PostgresStore implements Store {
     const reads = new Reads(this.#database);
     this.#reads = reads;
     this.logs = new PostgresLogs(database);
+    this.blobs = new PostgresBlobs(database, () => this.#epoch);
     this.asks = new PostgresAsks(database, () => clock.monotonic());
     this.#accounts = new AccountReader(reads);
     this.#files = new FileReader(reads);
@@ -368,6 +373,9 @@ export class PostgresStore implements Store {
     return this.#isSteady ? interrupted : interrupted.filter(({ isOwn }) => isOwn);
   }
   readonly replicas: Store['replicas'] = () => this.#reads.replicas(this.#options.clock.now());
+  readonly setFacts: NonNullable<Store['setFacts']> = async (facts) => {
+    await this.#database.read(SET_FACTS, [this.#epoch, JSON.stringify(facts)]);
+  };
   readonly leads: Store['leads'] = (by) => this.#reads.leads(by, this.#options.clock.now());
 
   async pendingToFollow(): Promise<PendingExecution[]> {

@@ -24,7 +24,11 @@ export function isLost(error: unknown): boolean {
 export const isAborted = (error: unknown): boolean => codeOf(error) === '25P02';
 
 /** Whether a transaction that was undone can be carried out again as it is: deadlock, serialisation, lock timeout. */
-export const isPassing = (error: unknown): boolean => ['40P01', '40001', '55P03'].includes(codeOf(error));
+export const isPassing = (error: unknown): boolean =>
+  ['40P01', '40001', '55P03'].includes(codeOf(error)) || isOfPooler(error);
+
+/** Whether a statement that was prepared is not there, or there already: a pooler gives a connection to several. */
+export const isOfPooler = (error: unknown): boolean => ['26000', '42P05'].includes(codeOf(error));
 
 /** Whether one group is to blame for it, not the database: what it holds cannot be stored. */
 export const isOfData = (error: unknown): boolean => /^(22|23|54)/.test(codeOf(error));
