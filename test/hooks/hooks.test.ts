@@ -229,8 +229,8 @@ t.test('what is wrong with a hook is found when its file is read', async (t) => 
   t.match(problems({ scheme: 'hmac', header: 'a', window_s: 9 }), [
     /hook.window_s: requires timestamp_header/,
   ]);
-  t.match(problems({ scheme: 'token' }), [/hook.header: must be there, or query/]);
-  t.match(problems({ scheme: 'token', header: 'a', query: 'b' }), [/hook.header: must be there, or query/]);
+  t.match(problems({ scheme: 'token' }), [/hook.header: is required without query/]);
+  t.match(problems({ scheme: 'token', header: 'a', query: 'b' }), [/hook.header: is required without query/]);
   t.match(problems({ scheme: 'token', query: 'b', prefix: 'x' }), [/hook.prefix: requires header/]);
   t.match(problems({ window_s: 9 }), [/operations.op.hook/]);
 });

@@ -99,7 +99,7 @@ static bool check_script(const struct start *start, char **file, struct refusal 
   free(*file);
   *file = NULL;
   return refuse(refusal, PROGRAM_NOT_EXECUTABLE,
-                must_format("The script %s begins with a byte order mark, which \"%s\" takes for a part of the first line: save the script as UTF-8 without it.",
+                must_format("The script %s begins with a byte order mark, which \"%s\" reads as a part of the first line: save the script as UTF-8 without it.",
                             start->script_file, start->program));
 }
 
