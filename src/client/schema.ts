@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 2691565438539ddd6fcf65d53adb9490fe58d8a706ffb4ac387782f51276e3e4.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 2b2841046ba67277185ec7d75b8977639dba23efc1ee6141e5829564cbd23582.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -779,7 +779,7 @@ export interface paths {
         };
         /**
          * Follow an execution
-         * @description Sends the events of the execution, with `output=true` or `lines=true` also its output, and ends with it. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
+         * @description Sends the events of the execution, with `output=true` or `lines=true` also its output, with `progress=true` also its progress, and ends with it. The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.
          *
          *     Requires the scope `read`.
          */
@@ -3136,8 +3136,8 @@ export interface components {
         }[];
         /** @description Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory includes everything in it. */
         Artifacts: string[];
-        /** @description How the command reports progress in lines of its output. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. `{"pattern": …}`: lines that match. The last such line is `progress` of the execution while it runs. */
-        Progress: "json" | {
+        /** @description How the command reports progress. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. among its output. `fd`: such lines on the descriptor that `EXECUTION_PROGRESS_FD` names, apart from its output. `{"pattern": …}`: lines of its output that match. The last such line is `progress` of the execution while it runs. */
+        Progress: ("json" | "fd") | {
             /** @description RE2 with a group `percent`, a group `message`, or both. */
             pattern: string;
         };
@@ -3340,6 +3340,8 @@ export interface components {
             };
             /** @description When it will probably end: by earlier runs of the same operation, else by `percent`. Null if it is unknown. */
             estimated_end: string | null;
+            /** @description With progress `fd`: lines that are not of the form for progress. */
+            bad_lines: number;
             /** @description CPU time of its processes so far, milliseconds; null if it is not known here. */
             cpu_ms: number | null;
             /** @description Memory of its processes now, bytes; null if it is not known here. */
@@ -6468,6 +6470,27 @@ export interface components {
             /** @description Position after this record, for the parameter `cursor`. */
             cursor: string;
         };
+        /** @description How far an execution is: the data of a message `progress`, which has no `id`. */
+        ProgressEvent: {
+            /** @description The progress, 0 to 100; null if it is unknown. */
+            percent: number | null;
+            /** @description The message of the last progress line; null if there is none. */
+            message: string | null;
+            /** @description Numbers that it reports. */
+            metrics: {
+                [key: string]: number;
+            };
+            /** @description When it will probably end: by earlier runs of the same operation, else by `percent`. Null if it is unknown. */
+            estimated_end: string | null;
+            /** @description With progress `fd`: lines that are not of the form for progress. */
+            bad_lines: number;
+            /** @description CPU time of its processes so far, milliseconds; null if it is not known here. */
+            cpu_ms: number | null;
+            /** @description Memory of its processes now, bytes; null if it is not known here. */
+            memory_bytes: number | null;
+            /** @description The execution. */
+            execution_id: string;
+        };
         /** @description A piece of output; with `q` or `regex` a line. */
         LogRecord: {
             /** @description Number of the record within the attempt. */
@@ -6567,7 +6590,7 @@ export interface components {
             stderr_bytes: number;
         };
         /** @description The data of a message of the stream of an execution. */
-        ExecutionStreamData: components["schemas"]["Event"] | components["schemas"]["OutputEvent"];
+        ExecutionStreamData: components["schemas"]["Event"] | components["schemas"]["OutputEvent"] | components["schemas"]["ProgressEvent"];
         /** @description A line, or the data of a message, of a log. */
         LogLine: components["schemas"]["LogRecord"] | components["schemas"]["LogEnd"];
         /** @description A line of the log of a plan. */
@@ -9248,6 +9271,8 @@ export interface operations {
                 output?: boolean;
                 /** @description Include the output of the execution, with one message `output` for each line. */
                 lines?: boolean;
+                /** @description Include its progress while it runs, as messages `progress`: at most one a second. */
+                progress?: boolean;
                 /** @description Include the result in the last event of each execution. */
                 result?: boolean;
                 /** @description Continue after the event with this id. The header Last-Event-ID takes precedence. */

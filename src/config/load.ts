@@ -9,7 +9,7 @@ import { SETTINGS, type Setting } from './settings.ts';
 type SettingName = keyof typeof SETTINGS;
 
 /** Set by the service for the commands that it runs; ignored, so that execd can run inside execd. */
-const IGNORED = ['EXECUTION_ID', 'EXECUTION_ATTEMPT'];
+const IGNORED = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', 'EXECUTION_PROGRESS_FD'];
 
 export type Config = Readonly<{ [name in SettingName]: z.output<(typeof SETTINGS)[name]['schema']> }>;
 

@@ -198,7 +198,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   planRoutes(app, { engine, reader, requests });
   planLogRoutes(app, options);
   await waitRoutes(app, options);
-  eventRoutes(app, options);
+  eventRoutes(app, { ...options, progress: reader });
   scheduleRoutes(app, { engine, bodies: scheduleRequests });
   webhookRoutes(app, options);
   const now = () => options.clock.now();

@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 9;
+export const VERSION = 10;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -359,6 +359,13 @@ export interface InputTaken {
   isOpen: boolean;
 }
 
+/** What a command has said on its descriptor for progress: the next bytes of it, at most every 50 ms and 4096 of them. */
+export interface ProgressSaid {
+  type: 'progress';
+  ref: number;
+  said: Uint8Array;
+}
+
 export type ToServer =
   | Ready
   | Started
@@ -369,7 +376,8 @@ export type ToServer =
   | Failure
   | Pong
   | DeadlineSet
-  | InputTaken;
+  | InputTaken
+  | ProgressSaid;
 export type Frame = ToHost | ToServer;
 
 /** The other side does not speak this protocol. */
@@ -552,7 +560,7 @@ const limits: Codec<Limits> = {
     Object.fromEntries(LIMIT_FIELDS.map((name) => [name, i64.read(input)])) as unknown as Limits,
 };
 /** Numbers that a spec says of its process; native/host.h has them in the same order. */
-export const SCALAR_FIELDS = ['nice', 'givenDir', 'openStdin', 'ttyCols', 'ttyRows'] as const;
+export const SCALAR_FIELDS = ['nice', 'givenDir', 'openStdin', 'ttyCols', 'ttyRows', 'progressFd'] as const;
 
 /** In the order of `LIMITS`. */
 const LIMIT_FIELDS = ['cpuS', 'memoryBytes', 'processes', 'fileBytes', 'openFiles', 'diskBytes'] as const;
@@ -647,6 +655,7 @@ const FRAMES = [
   fields<Pong>(0x88, 'pong', { id: u32 }),
   fields<DeadlineSet>(0x89, 'deadline_set', { ref: u32, isInForce: bool }),
   fields<InputTaken>(0x8a, 'input_taken', { ref: u32, taken: i64, isOpen: bool }),
+  fields<ProgressSaid>(0x8b, 'progress', { ref: u32, said: bytes }),
 ] as const;
 
 const BY_CODE = new Map<number, (typeof FRAMES)[number]>(FRAMES.map((frame) => [frame.code, frame]));

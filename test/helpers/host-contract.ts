@@ -1646,6 +1646,7 @@ function endings(t: Test, greeted: Greeted, command: readonly [string, ...string
 
 /** Scalars of a start frame: the input stays open; or a terminal of a size. */
 const OPEN_STDIN = [-1, -1, 1];
+const SAYS_PROGRESS = [-1, -1, 1, -1, -1, 1];
 const terminal = (cols: number, rows: number) => [-1, -1, 1, cols, rows];
 
 function live(t: Test, greeted: Greeted): void {
@@ -1665,6 +1666,27 @@ function live(t: Test, greeted: Greeted): void {
     host.write(raw.input(ref, 'late'));
     host.write(raw.ping(1));
     await host.next('pong');
+  });
+
+  t.test('what a command says of its progress comes as it is, in bounded pieces', async (t) => {
+    const host = await greeted(t);
+    const say = 'echo one >&3; read -r line; echo two >/dev/fd/3; echo out; read -r line';
+    const ref = host.start(say, { scalars: SAYS_PROGRESS });
+    t.match(await host.next('progress', (reply) => reply.ref === ref), { said: Buffer.from('one\n') });
+    host.write(raw.input(ref, '\n'));
+    await host.next('progress', (reply) => reply.ref === ref && reply.said.toString() === 'two\n');
+    host.write(raw.input(ref, '\n', true));
+    t.match(await host.exited(ref), { cause: 'exited', exitCode: 0, stdoutBytes: 4, leftovers: 0 });
+    t.equal(host.log(ref), 'out\n', 'it is no output');
+    const none = await host.run('{ true >&3; } 2>/dev/null || echo none');
+    t.equal(none.stdoutTail.toString(), 'none\n', 'a command that did not ask for it has no such descriptor');
+    const flood = host.start('exec yes xxxxxxx >&3', { scalars: SAYS_PROGRESS });
+    for (let i = 0; i < 3; i++) {
+      const { said } = await host.next('progress', (reply) => reply.ref === flood);
+      t.ok(said.length > 0 && said.length <= 4096, `${said.length} bytes`);
+    }
+    host.write(raw.stop(flood, 'cancelled', 1000));
+    t.match(await host.exited(flood), { cause: 'cancelled', survivors: 0, outputLost: false });
   });
 
   t.test('a command that does not read, or closes its input, takes nothing more', async (t) => {

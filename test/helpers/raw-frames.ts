@@ -17,7 +17,7 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 9): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 10): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
@@ -219,13 +219,14 @@ export type RawReply =
   | { type: 'failure'; message: string }
   | { type: 'pong'; id: number }
   | { type: 'deadline_set'; ref: number; isInForce: boolean }
-  | { type: 'input_taken'; ref: number; taken: number; isOpen: boolean };
+  | { type: 'input_taken'; ref: number; taken: number; isOpen: boolean }
+  | { type: 'progress'; ref: number; said: Buffer };
 
 /** Reads one frame's version, type and fields. */
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 9) throw new Error(`version ${version}`);
+  if (version !== 10) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);
@@ -285,6 +286,8 @@ function readBody(type: number, at: Cursor): RawReply {
       return { type: 'deadline_set', ref: at.u32(), isInForce: at.u8() !== 0 };
     case 0x8a:
       return { type: 'input_taken', ref: at.u32(), taken: at.i64(), isOpen: at.u8() !== 0 };
+    case 0x8b:
+      return { type: 'progress', ref: at.u32(), said: at.bytes() };
     default:
       throw new Error(`a host does not send type ${type}`);
   }

@@ -1,9 +1,11 @@
 // How far what runs is: what lines say, whatever they hold, and what a reader sees.
 import t from 'tap';
 import { progress } from '../../src/domain/spec/progress.ts';
+import { ProgressLines } from '../../src/domain/progress-lines.ts';
 import { lastLines, readLine } from '../../src/http/executions/progress.ts';
 import { liveUsage } from '../../src/runners/commands/live-usage.ts';
 import { service } from '../helpers/build.ts';
+import { openStream } from '../helpers/sse.ts';
 import { until } from '../helpers/processes.ts';
 
 t.test('a line of progress is read as it says, and holds nothing else', async (t) => {
@@ -41,6 +43,27 @@ t.test('a line of progress is read as it says, and holds nothing else', async (t
     t.notOk(progress.safeParse({ pattern: bad }).success, bad);
 });
 
+t.test(
+  'lines of a descriptor come in pieces; bad ones are counted, and nothing of a long one is kept',
+  async (t) => {
+    const lines = new ProgressLines();
+    const add = (text: string) => lines.add(Buffer.from(text));
+    add('{"percent": 1}\n{"perc');
+    t.match(lines, { last: { percent: 1 }, badLines: 0 });
+    add('ent": 2, "message": "\u00e4');
+    add('"}\n\n  \n');
+    t.match(lines, { last: { percent: 2, message: 'ä' }, badLines: 0 });
+    add('nonsense\n[1]\n{"percent": "3"}\n');
+    t.match(lines, { last: { percent: 2 }, badLines: 3 });
+    for (let i = 0; i < 1000; i++) add('{'.repeat(10_000));
+    add('\n{"percent": 4}\n');
+    t.match(lines, { last: { percent: 4 }, badLines: 4 });
+    lines.redact = (text) => text.replaceAll('s3cret', '***');
+    add(String.raw`{"message": "a s3cret and \u00733cret"}` + '\n');
+    t.equal(lines.last?.message, 'a *** and ***');
+  },
+);
+
 t.test('while a command runs, readers see how far it is, also in its plan', async (t) => {
   const s = await service(t);
   const command = 'echo "{\\"percent\\": 50, \\"message\\": \\"half\\"}"; read line';
@@ -71,6 +94,25 @@ t.test('while a command runs, readers see how far it is, also in its plan', asyn
   t.equal(ended.body.progress, null);
   const wrong = await s.call('POST', '/v1/executions', { ...spec, progress: { pattern: '(' } });
   t.match(wrong, { status: 400, body: { errors: [{ field: '/progress' }] } });
+  await t.test('a command reports it on a descriptor of its own, apart from its output', async (t) => {
+    const said = '{"percent": 25, "message": "a quarter", "metrics": {"rows": 7}}';
+    const onFd = `echo nonsense >&$EXECUTION_PROGRESS_FD; echo '${said}' >&$EXECUTION_PROGRESS_FD; echo out; read line`;
+    const asked = { kind: 'shell', command: onFd, stdin: { open: true }, progress: 'fd' };
+    const one = (await s.call<{ id: string }>('POST', '/v1/executions', asked)).body.id;
+    const seen = async () => (await s.call<Shown>('GET', `/v1/executions/${one}`)).body.progress;
+    await until('it is a quarter done', async () => (await seen())?.percent === 25);
+    t.match(await seen(), { message: 'a quarter', metrics: { rows: 7 }, bad_lines: 1 });
+    const stream = await openStream(`${s.url}/v1/executions/${one}/events?progress=true`);
+    const told = await stream.until(({ event }) => event === 'progress');
+    t.match(told?.data, { execution_id: one, percent: 25, message: 'a quarter', bad_lines: 1 });
+    t.equal(stream.messages.filter(({ event }) => event === 'progress').length, 1);
+    await s.call('POST', `/v1/executions/${one}/cancel`);
+    t.ok(await stream.ended, 'it ends with the execution');
+    t.equal(stream.messages.at(-1)?.event, 'cancelled');
+    t.match(await s.finished(one), { progress: null, result: { stdout: 'out\n' } });
+    const env = { EXECUTION_PROGRESS_FD: '1' };
+    t.match(await s.call('POST', '/v1/executions', { ...asked, env }), { status: 400 });
+  });
   await t.test('a key takes as many in a time as its rate says', async (t) => {
     const submit = (key: string, rate: object = { limit: 2, per_ms: 86_400_000 }) =>
       s.call('POST', '/v1/executions', {

@@ -3,7 +3,39 @@ import type { Execution } from '../../../src/client/types.ts';
 import { Facts } from '../ui/facts.tsx';
 import { Meter } from '../ui/meter.tsx';
 import { StatusWord } from '../ui/status-word.tsx';
-import { bytes, duration } from '../words/format.ts';
+import { bytes, duration, fullTime } from '../words/format.ts';
+
+/** While it runs: what it says, when it will probably end, and what it uses now. */
+function Progress({ progress }: Pick<Execution, 'progress'>) {
+  if (progress === null) return null;
+  const { percent, message, metrics, estimated_end: end, bad_lines: bad } = progress;
+  const { cpu_ms: cpu, memory_bytes: memory } = progress;
+  return (
+    <section>
+      <h2 className="label">Progress</h2>
+      <Facts
+        rows={[
+          ...(percent === null
+            ? []
+            : [
+                [
+                  'Done',
+                  <>
+                    {percent} % <Meter part={percent / 100} />
+                  </>,
+                ] as const,
+              ]),
+          ...(message === null ? [] : [['Message', message] as const]),
+          ...Object.entries(metrics).map(([name, value]) => [name, String(value)] as const),
+          ['Probable end', end === null ? 'not known' : fullTime(end)],
+          ['CPU time now', cpu === null ? 'not known here' : duration(cpu)],
+          ['Memory now', memory === null ? 'not known here' : bytes(memory)],
+          ...(bad === 0 ? [] : [['Bad lines', String(bad)] as const]),
+        ]}
+      />
+    </section>
+  );
+}
 
 export function ResourcesTab({ execution }: { execution: Execution }) {
   const { attempts, output, limits } = execution;
@@ -14,6 +46,7 @@ export function ResourcesTab({ execution }: { execution: Execution }) {
   );
   return (
     <>
+      <Progress progress={execution.progress} />
       {attempts.length === 0 && <p className="hint">It has not begun.</p>}
       {[...attempts]
         .reverse()

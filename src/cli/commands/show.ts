@@ -37,6 +37,7 @@ function summary({ terminal: { out } }: Session, one: Execution): string {
     ['Why', one.error?.message ?? null],
     ['Last words', lastWords(one)],
     ['Took', tookWords(one)],
+    ['Progress', progressWords(one)],
     ['Attempts', attempts(one)],
     ['Output', outputWords(one)],
     ['Used', used(one)],
@@ -80,6 +81,21 @@ function tookWords(one: Execution): string {
   const limits = [`limit ${shownDuration(one.timeouts.attempt_ms)}`];
   if (one.timeouts.idle_ms !== null) limits.push(`idle ${shownDuration(one.timeouts.idle_ms)}`);
   return `${took} (${limits.join(', ')})`;
+}
+
+/** While it runs: what it says, when it will probably end, and what it uses. */
+function progressWords({ progress }: Execution): string | null {
+  if (progress === null) return null;
+  const { percent, message, metrics, estimated_end: end, cpu_ms: cpu, memory_bytes: memory } = progress;
+  const words = [
+    percent === null ? null : `${percent} %`,
+    message === null ? null : plain(message),
+    ...Object.entries(metrics).map(([name, value]) => `${plain(name)} ${value}`),
+    end === null ? null : `ends about ${end}`,
+    cpu === null ? null : `CPU ${shownDuration(cpu)}`,
+    memory === null ? null : `memory ${shownBytes(memory)}`,
+  ];
+  return words.filter((word) => word !== null).join(', ') || null;
 }
 
 function attempts({ attempts: list }: Execution): string | null {

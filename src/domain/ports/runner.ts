@@ -32,6 +32,8 @@ export interface Command {
   /** A terminal as its input and output; null: there is none. */
   tty: TerminalSize | null;
   scalars: Scalars;
+  /** Whether it has a descriptor for its progress. */
+  hasProgressFd?: boolean;
   /** The directory that its sandbox has as its root directory; null: that of this machine. */
   root: RootDirectory | null;
   /** The private directory is there already, and whoever has made it removes it. */
@@ -99,6 +101,8 @@ export interface AttemptListener {
   /** `pid` is null where there is no process. */
   started(pid: number | null, at: number): void;
   growth(output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>): void;
+  /** The next bytes of what it says of its progress, where it has a descriptor for that. */
+  said?(bytes: Uint8Array): void;
 }
 
 /** Bytes of each stream that the report of an attempt brings along. */

@@ -1,4 +1,4 @@
-// How a command tells of its progress: by lines of its output.
+// How a command tells of its progress: by lines of its output, or of a descriptor for that alone.
 import { z } from 'zod';
 
 const NAMED = /\(\?<(?:percent|message)>/;
@@ -16,7 +16,7 @@ function isPattern(source: string): boolean {
 export const progress = z
   .union(
     [
-      z.literal('json'),
+      z.enum(['json', 'fd']),
       z.strictObject({
         pattern: z
           .string()
@@ -31,9 +31,9 @@ export const progress = z
           .describe('RE2 with a group `percent`, a group `message`, or both.'),
       }),
     ],
-    { error: 'must be "json", or an object with pattern' },
+    { error: 'must be "json", "fd", or an object with pattern' },
   )
   .describe(
-    'How the command reports progress in lines of its output. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. `{"pattern": …}`: lines that match. The last such line is `progress` of the execution while it runs.',
+    'How the command reports progress. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. among its output. `fd`: such lines on the descriptor that `EXECUTION_PROGRESS_FD` names, apart from its output. `{"pattern": …}`: lines of its output that match. The last such line is `progress` of the execution while it runs.',
   );
 export type ProgressSpec = z.infer<typeof progress>;

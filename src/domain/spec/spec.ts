@@ -33,7 +33,7 @@ export const WEEK_MS = 7 * 24 * 3600 * 1000;
 export const MAX_DELAY_MS = 366 * 24 * 3600 * 1000;
 
 /** Names that the service sets itself; a client must not replace them. */
-const RESERVED_ENV = /^(EXECUTION_ID|EXECUTION_ATTEMPT|EXECD_.*)$/;
+const RESERVED_ENV = /^(EXECUTION_ID|EXECUTION_ATTEMPT|EXECUTION_PROGRESS_FD|EXECD_.*)$/;
 
 /** Upper bounds from the configuration: a request over one of them is refused, not clamped. */
 export interface SpecLimits {

@@ -1,4 +1,5 @@
 // Reading: what is stored, refined by what this process knows of its live attempts, at once or when it has changed.
+import type { ProgressLines } from '../../domain/progress-lines.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
@@ -27,6 +28,8 @@ export interface ExecutionView {
   live: { stdoutBytes: number; stderrBytes: number } | null;
   /** Of its live attempt; null when there is none here. */
   pid: number | null;
+  /** What its live attempt has said on its descriptor for progress; null when there is none here. */
+  told: Pick<ProgressLines, 'last' | 'badLines'> | null;
   /** Null unless it waits in the queue. */
   queue: { position: number | null; reason: QueueReason } | null;
 }
@@ -135,6 +138,7 @@ export class Queries {
       startedAt: run?.startedAt ?? startedAt(execution),
       live: run?.output ?? null,
       pid: run?.pid ?? null,
+      told: run?.progress ?? null,
       queue: null,
     };
   }
@@ -206,6 +210,7 @@ export class Queries {
       startedAt: startedAt(execution),
       live: null,
       pid: null,
+      told: null,
       queue: reason === null ? null : { position: isPlaceless ? null : position, reason: IN_QUEUE[reason] },
     };
   }

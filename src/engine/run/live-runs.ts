@@ -3,6 +3,7 @@ import type { OutputTotals, RunningExecution } from '../../domain/execution/exec
 import { lastAttemptNumber } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { LiveStage } from '../../domain/execution/lifecycle.ts';
+import { ProgressLines } from '../../domain/progress-lines.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { AttemptName, RunningAttempt, StopRequest } from '../../domain/ports/runner.ts';
 
@@ -16,6 +17,8 @@ export interface LiveRun {
   /** The longest that its processes may take to end once they are told to, milliseconds. */
   graceMs: number;
   output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>;
+  /** What its attempt has said on its descriptor for progress. */
+  readonly progress: ProgressLines;
   attempt: RunningAttempt | null;
   /** Asked for before the attempt was handed to the runner. */
   stop: StopRequest | null;
@@ -65,6 +68,7 @@ export class LiveRuns {
       startedAt: null,
       graceMs: execution.stop?.graceMs ?? 0,
       output: { stdoutBytes: 0, stderrBytes: 0 },
+      progress: new ProgressLines(),
       attempt: null,
       stop: this.#early.get(runId) ?? null,
     };

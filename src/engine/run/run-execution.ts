@@ -160,6 +160,8 @@ function launch(
   execution: RunningExecution,
   deps: RunDeps & { grew: () => void },
 ): RunningAttempt {
+  const names = hasNoRun(execution.work) ? [] : secretsIn(execution.work);
+  if (names.length > 0) run.progress.redact = (text) => deps.secrets.redact(names, text);
   const attempt = start(run, execution, deps, {
     started(pid, at) {
       Object.assign(run, { stage: 'running', pid, startedAt: at });
@@ -170,6 +172,7 @@ function launch(
       deps.grew();
       noteProgress(run, deps, false);
     },
+    said: (bytes) => run.progress.add(bytes),
   });
   run.attempt = attempt;
   if (run.stop !== null) attempt.stop(run.stop);

@@ -1,4 +1,5 @@
 // What streams tell, and how they are asked for.
+import { progress } from '../executions/progress.ts';
 import { z } from 'zod';
 import { EVENT_TYPES, WEBHOOK_EVENT_TYPES } from '../../domain/event-types.ts';
 import { CAUSES } from '../../domain/outcome.ts';
@@ -99,6 +100,9 @@ const logRecord = z
 const outputEvent = z
   .strictObject({ execution_id: z.string().describe('The execution.'), ...piece })
   .describe('A piece of output in a stream of events: the data of a message `output`.');
+const progressEvent = progress
+  .extend({ execution_id: z.string().describe('The execution.') })
+  .describe('How far an execution is: the data of a message `progress`, which has no `id`.');
 const planLogRecord = z
   .strictObject({ step: z.string().describe('Name of the step.'), ...piece, ...found })
   .describe('A piece of output of a step; with `q` or `regex` a line.');
@@ -157,6 +161,9 @@ export const executionEventsQuery = z.strictObject({
   lines: flag()
     .default(false)
     .describe('Include the output of the execution, with one message `output` for each line.'),
+  progress: flag()
+    .default(false)
+    .describe('Include its progress while it runs, as messages `progress`: at most one a second.'),
   result,
   after,
 });
@@ -191,7 +198,9 @@ const executionTypes = [...EVENT_TYPES].map((type) => `execd.execution.${type}`)
 /** What streams send. Each schema is that of the data of one sort of message, or of a line. */
 export const streamed = {
   events: event,
-  execution: z.union([event, outputEvent]).describe('The data of a message of the stream of an execution.'),
+  execution: z
+    .union([event, outputEvent, progressEvent])
+    .describe('The data of a message of the stream of an execution.'),
   log: z.union([logRecord, logEnd]).describe('A line, or the data of a message, of a log.'),
   planLog: z.union([planLogRecord, planLogEnd]).describe('A line of the log of a plan.'),
 };
@@ -200,6 +209,7 @@ export const streamed = {
 export const eventComponents = {
   Event: event,
   OutputEvent: outputEvent,
+  ProgressEvent: progressEvent,
   LogRecord: logRecord,
   LogEnd: logEnd,
   PlanLogRecord: planLogRecord,

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CATALOGUE, RefusedError } from '../../domain/errors.ts';
 import type { EventRecord } from '../../domain/execution/events.ts';
-import type { Log } from '../../domain/ports/clock.ts';
+import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Engine, EventBatch, StreamCursor, StreamItem } from '../../engine/engine.ts';
 import { asRefusal, toProblem } from '../edge/error-handler.ts';
 import {
@@ -15,7 +15,9 @@ import {
   planEventsQuery,
   streamed,
 } from './event-schemas.ts';
+import type { ProgressReader } from '../executions/progress.ts';
 import { Frames, ResultFrames } from './event-wire.ts';
+import { tellProgress } from './progress-messages.ts';
 import { idParams } from '../edge/schemas.ts';
 import { frameWithoutId, type SseClient, type SseClients } from '../edge/sse.ts';
 import type { z } from 'zod';
@@ -27,6 +29,8 @@ export interface EventRoutesOptions {
   log: Log;
   /** Whether output may be streamed at all. */
   streamsOutput: boolean;
+  progress: Pick<ProgressReader, 'of'>;
+  clock: Pick<Clock, 'sleep'>;
 }
 
 const CONFIG = { access: 'read', headers: ['LastEventId'], refuses: [410, 429] } as const;
@@ -141,7 +145,7 @@ export function eventRoutes(app: FastifyInstance, options: EventRoutesOptions): 
 export function followRoute(
   app: FastifyInstance,
   { url, summary }: { url: string; summary: string },
-  { engine, sse, log, streamsOutput }: EventRoutesOptions,
+  { engine, sse, log, streamsOutput, progress, clock }: EventRoutesOptions,
 ): void {
   const frames = {
     records: new Frames(),
@@ -156,7 +160,7 @@ export function followRoute(
     schema: {
       operationId: 'followExecution',
       summary,
-      description: `Sends the events of the execution, with \`output=true\` or \`lines=true\` also its output, and ends with it. ${RESUME}`,
+      description: `Sends the events of the execution, with \`output=true\` or \`lines=true\` also its output, with \`progress=true\` also its progress, and ends with it. ${RESUME}`,
       tags: ['events'],
       params: idParams,
       querystring: executionEventsQuery,
@@ -179,13 +183,19 @@ export function followRoute(
         if (!query.result || record.end === null) return own.ofEvent(id, record);
         return frames.withResult.ofEvent(id, record);
       };
+      const look = async () => progress.of(caller, await engine.get(caller, params.id));
       await stream(sse.open(request, reply, 'execution'), log, async (client) => {
-        for await (const batch of items) {
-          for (const item of batch) {
-            const frame = frameOf(item);
-            const sent = client.send(frame instanceof Promise ? await frame : frame);
-            if (sent !== true && !(await sent)) return;
+        const stop = query.progress ? tellProgress(client, params.id, { look, clock }) : null;
+        try {
+          for await (const batch of items) {
+            for (const item of batch) {
+              const frame = frameOf(item);
+              const sent = client.send(frame instanceof Promise ? await frame : frame);
+              if (sent !== true && !(await sent)) return;
+            }
           }
+        } finally {
+          await stop?.();
         }
       });
     },

@@ -7,6 +7,7 @@ import { operationOf } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { AttemptLog, LogRecord } from '../../domain/ports/journal.ts';
+import { MAX_LINE, messageOf, percentOf, readJson, type Said } from '../../domain/progress-lines.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import type { ProgressSpec } from '../../domain/spec/progress.ts';
 import type { Engine, ExecutionView } from '../../engine/engine.ts';
@@ -23,6 +24,7 @@ export const progress = z
       .describe(
         'When it will probably end: by earlier runs of the same operation, else by `percent`. Null if it is unknown.',
       ),
+    bad_lines: z.int().min(0).describe('With progress `fd`: lines that are not of the form for progress.'),
     cpu_ms: z
       .int()
       .min(0)
@@ -37,47 +39,16 @@ export const progress = z
   .describe('The progress of a running command.');
 export type ProgressWire = z.infer<typeof progress>;
 
-/** What a line says. */
-export interface Said {
-  percent: number | null;
-  message: string | null;
-  metrics: Record<string, number>;
-}
 const NOTHING: Said = { percent: null, message: null, metrics: {} };
 
 /** Of the end of the log. */
 const MAX_READ = 16 * 1024;
 const MAX_LINES = 64;
-const MAX_LINE = 2000;
-const MAX_MESSAGE = 500;
-const MAX_METRICS = 20;
-const METRIC = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
-
-/** Control characters, and what turns the direction of a line. */
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** What a line says of progress; null when it says nothing. */
 export function readLine(line: string, spec: ProgressSpec, known: Patterns = patterns()): Said | null {
   if (line.length > MAX_LINE) return null;
-  return spec === 'json' ? readJson(line) : readMatch(line, spec.pattern, known);
-}
-
-function readJson(line: string): Said | null {
-  if (!line.trimStart().startsWith('{')) return null;
-  let value: { percent?: unknown; message?: unknown; metrics?: unknown };
-  try {
-    value = JSON.parse(line) as typeof value;
-  } catch {
-    return null;
-  }
-  const said = {
-    percent: percentOf(value.percent),
-    message: messageOf(value.message),
-    metrics: metricsOf(value.metrics),
-  };
-  const isSilent = said.percent === null && said.message === null && Object.keys(said.metrics).length === 0;
-  return isSilent ? null : said;
+  return typeof spec === 'string' ? readJson(line) : readMatch(line, spec.pattern, known);
 }
 
 const patterns = () => new LRUCache<string, RE2JS>({ max: 100 });
@@ -101,27 +72,6 @@ function readMatch(line: string, source: string, known: Patterns): Said | null {
     message: messageOf(group('message')),
     metrics: {},
   };
-}
-
-function percentOf(value: unknown): number | null {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
-  return Math.round(Math.min(100, Math.max(0, value)) * 100) / 100;
-}
-
-function messageOf(value: unknown): string | null {
-  if (typeof value !== 'string') return null;
-  const text = value.toWellFormed().replaceAll(CONTROL, ' ').trim();
-  return text === '' ? null : text.slice(0, MAX_MESSAGE).toWellFormed();
-}
-
-function metricsOf(value: unknown): Record<string, number> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
-  const isSound = ([name, one]: [string, unknown]) =>
-    METRIC.test(name) && typeof one === 'number' && Number.isFinite(one);
-  return Object.fromEntries(Object.entries(value).filter(isSound).slice(0, MAX_METRICS)) as Record<
-    string,
-    number
-  >;
 }
 
 /** The last lines, the newest first. A terminal's line ends with a carriage return too. */
@@ -169,6 +119,7 @@ export class ProgressReader {
     const usualMs = await this.#usualMs(caller, operationOf(execution));
     return {
       ...said,
+      bad_lines: view.told?.badLines ?? 0,
       estimated_end: isoOrNull(this.#endOf(startedAt, usualMs, said.percent)),
       cpu_ms: usage?.cpuMs ?? null,
       memory_bytes: usage?.memoryBytes ?? null,
@@ -176,9 +127,10 @@ export class ProgressReader {
   }
 
   /** What it has said last. */
-  async said(caller: Caller, { execution }: Pick<ExecutionView, 'execution'>): Promise<Said> {
+  async said(caller: Caller, { execution, told }: Pick<ExecutionView, 'execution' | 'told'>): Promise<Said> {
     const spec = (execution.work as { progress?: ProgressSpec }).progress;
     if (spec === undefined) return NOTHING;
+    if (spec === 'fd') return told?.last ?? NOTHING;
     const now = this.#deps.clock.now();
     const seen = this.#seen.get(execution.runId);
     if (seen !== undefined && Math.abs(now - seen.at) < HOLDS_MS) return seen.said;

@@ -186,7 +186,7 @@ static void take_back(struct attempt *attempt) {
 
 /** The pipes of one that does not run. */
 static void close_pipes(struct attempt *attempt) {
-  int *ends[] = {&attempt->pipes[0], &attempt->pipes[1], &attempt->input_fd};
+  int *ends[] = {&attempt->pipes[0], &attempt->pipes[1], &attempt->input_fd, &attempt->progress_fd};
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
     if (*ends[i] >= 0) close(*ends[i]);
     *ends[i] = -1;
@@ -297,6 +297,7 @@ static void begin(struct attempt *attempt) {
   for (int i = 0; i < 2; i++)
     if (attempt->pipes[i] >= 0) stream_open(&attempt->streams[i], attempt, i, attempt->pipes[i]);
   if (attempt->input_fd >= 0) input_open(attempt);
+  if (attempt->progress_fd >= 0) progress_open(attempt);
   start_shrink(attempt->start);
   out_started(&to_server, attempt->start->ref, (uint32_t)attempt->spawned.pid, attempt->started_at);
   limits_watch(attempt);
@@ -438,6 +439,7 @@ void attempt_submit(struct start *start) {
   attempt->start = start;
   for (int i = 0; i < 2; i++) attempt->pipes[i] = attempt->streams[i].source.fd = -1;
   attempt->control.fd = attempt->input.source.fd = attempt->input_fd = -1;
+  attempt->progress.fd = attempt->progress_fd = -1;
   attempt->cause = NO_CAUSE;
   attempt->limit = NO_LIMIT;
   attempt->grace_ms = start->grace_ms;
@@ -477,6 +479,7 @@ void attempts_begin(void) {
 void attempts_send_growth(void) {
   for (size_t i = 0; i < BUCKETS; i++)
     for (struct attempt *attempt = table[i]; attempt != NULL; attempt = attempt->next_in_table) {
+      progress_send(attempt);
       if (!attempt->has_grown) continue;
       attempt->has_grown = false;
       out_growth(&to_server, attempt->start->ref, (int64_t[]){attempt->streams[0].bytes, attempt->streams[1].bytes});
@@ -488,6 +491,7 @@ void attempts_end_turn(void) {
     struct attempt *attempt = ended;
     ended = attempt->next_in_line;
     disarm_clocks(attempt);
+    progress_close(attempt);
     limits_unwatch(attempt);
     for (int i = 0; i < 2; i++) free(attempt->streams[i].tail);
     attempt->is_silent = attempt->is_spawned && (attempt->journal == NULL || journal_size(attempt->journal) == 0);

@@ -11,7 +11,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_VERSION "9"
+#define PROTOCOL_NUMBER 10
+#define PROTOCOL_VERSION "10"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -112,7 +113,7 @@ struct hello {
 };
 
 /** Numbers that a spec says of its process; SCALAR_FIELDS of protocol.ts. */
-enum scalar { NICE, GIVEN_DIR, OPEN_STDIN, TTY_COLS, TTY_ROWS, SCALARS };
+enum scalar { NICE, GIVEN_DIR, OPEN_STDIN, TTY_COLS, TTY_ROWS, PROGRESS, SCALARS };
 
 /** A start frame. Its strings stand in `body`, which belongs to it; all are terminated by NUL. */
 struct start {
@@ -226,6 +227,7 @@ void out_ready(struct out *out, const char *name, uint32_t pid);
 void out_started(struct out *out, uint32_t ref, uint32_t pid, int64_t at);
 void out_start_failed(struct out *out, uint32_t ref, enum start_failure reason, const char *message);
 void out_growth(struct out *out, uint32_t ref, const int64_t written[2]);
+void out_progress(struct out *out, uint32_t ref, struct bytes bytes);
 void out_exited(struct out *out, const struct exited *exited);
 void out_swept(struct out *out, uint32_t id, uint32_t killed, uint32_t survivors);
 void out_failure(struct out *out, const char *message);
@@ -673,6 +675,8 @@ struct attempt {
   int pipes[2];
   /** Where input is written to; -1: there is none, or it stands in `input`. */
   int input_fd;
+  /** Where the command's progress is read; -1: there is none, or it stands in `progress`. */
+  int progress_fd;
   bool has_terminal;
   struct refusal refusal;
   bool is_refused, is_spawned, has_script, is_silent;
@@ -701,6 +705,9 @@ struct attempt {
   int64_t cpu_us, max_rss_bytes;
   struct stream streams[2];
   struct input input;
+  /** What the command says of its progress; `is_progress_ready`: there is something, which is read with the next growth. */
+  struct source progress;
+  bool is_progress_ready;
   struct journal *journal;
   bool has_grown;
 
@@ -802,6 +809,10 @@ bool stream_is_open(const struct stream *stream);
 void input_open(struct attempt *attempt);
 void input_add(struct attempt *attempt, struct bytes bytes, bool is_last);
 void input_close(struct attempt *attempt);
+/** progress.c: takes over `progress_fd`; sends what was said since the last growth; ends it. */
+void progress_open(struct attempt *attempt);
+void progress_send(struct attempt *attempt);
+void progress_close(struct attempt *attempt);
 void attempt_signal(struct attempt *attempt, int number, enum stop_scope scope);
 void attempt_resize(struct attempt *attempt, uint32_t cols, uint32_t rows);
 

@@ -18,7 +18,7 @@
 #include "host.h"
 
 /** Where sandbox_spawn puts them. */
-enum { CONTROL = 3, FRAME, SELF, STDIO, EXTRA = STDIO + 3, USERNS, LOWER };
+enum { CONTROL = 3, FRAME, SELF, STDIO, PROGRESS_END = STDIO + 3, EXTRA, USERNS, LOWER };
 #define START_TYPE 2
 #define MAX_MESSAGE 4000
 
@@ -57,7 +57,7 @@ static void read_frame(void) {
   uint32_t size = (uint32_t)length + 2;
   uint8_t *room = decoder_room(&decoder, (size_t)length + 6);
   memcpy(room,
-         (uint8_t[]){size >> 24, size >> 16 & 255, size >> 8 & 255, size & 255, PROTOCOL_VERSION[0] - '0', START_TYPE}, 6);
+         (uint8_t[]){size >> 24, size >> 16 & 255, size >> 8 & 255, size & 255, PROTOCOL_NUMBER, START_TYPE}, 6);
   for (off_t at = 0; at < length;) {
     ssize_t got = read(FRAME, room + 6 + at, (size_t)(length - at));
     if (got > 0) at += got;
@@ -116,7 +116,9 @@ static void start_command(void) {
   bound_processes();
   char *file = NULL;
   struct refusal refusal;
-  struct spawn_options options = {.stdio = {STDIO, STDIO + 1, STDIO + 2}, .has_terminal = start->scalars[TTY_COLS] > 0};
+  int passed[] = {start->scalars[PROGRESS] == 1 ? PROGRESS_END : -1, -1};
+  struct spawn_options options = {
+      .stdio = {STDIO, STDIO + 1, STDIO + 2}, .passed = passed, .has_terminal = start->scalars[TTY_COLS] > 0};
   if (!find_target(start, &file, &refusal)) refuse(refusal);
   struct spawned spawned = spawn_process(start, file, &options);
   if (spawned.exec_errno != 0) {
@@ -126,7 +128,7 @@ static void start_command(void) {
   leader = spawned.pid;
   close(spawned.pid_fd);
   // Or the ends of its pipes would not be seen.
-  for (int i = 0; i < 3; i++) close(STDIO + i);
+  for (int fd = STDIO; fd <= PROGRESS_END; fd++) close(fd);
   free(file);
   start_free(start);
   say(SANDBOX_STARTED, "", 0);

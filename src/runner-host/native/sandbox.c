@@ -18,7 +18,7 @@
 /** Above what is passed on in fixed places. */
 #define SAFE_FD 16
 /** Where the user namespace is passed on. */
-#define USERNS_FD "10"
+#define USERNS_FD "11"
 #define TMP_BYTES "268435456"
 
 static char *bwrap;
@@ -272,7 +272,7 @@ static int extra_file(uid_t uid, const struct strings *places) {
 }
 
 /** What the first process of a sandbox gets, from descriptor 3 on: see init.c. What it has no use for leads nowhere. */
-enum { GIVEN_CONTROL, GIVEN_FRAME, GIVEN_SELF, GIVEN_STDIO, GIVEN_EXTRA = GIVEN_STDIO + 3, GIVEN_USERNS, GIVEN_LOWER, PASSED };
+enum { GIVEN_CONTROL, GIVEN_FRAME, GIVEN_SELF, GIVEN_STDIO, GIVEN_PROGRESS = GIVEN_STDIO + 3, GIVEN_EXTRA, GIVEN_USERNS, GIVEN_LOWER, PASSED };
 
 /** False, with errno, where something of it cannot be had. */
 static bool pass_on(const struct start *start, const struct spawn_options *options, int control, int passed[PASSED + 1]) {
@@ -282,7 +282,8 @@ static bool pass_on(const struct start *start, const struct spawn_options *optio
                safe(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
                safe(dup(options->stdio[0])),
                safe(dup(options->stdio[1])),
-               safe(dup(options->stdio[2]))};
+               safe(dup(options->stdio[2])),
+               options->passed[0] < 0 ? safe(open("/dev/null", O_WRONLY | O_CLOEXEC)) : safe(dup(options->passed[0]))};
   memcpy(passed, all, sizeof all);
   bool is_whole = true;
   for (int i = 0; i < GIVEN_EXTRA; i++) is_whole &= passed[i] >= 0;

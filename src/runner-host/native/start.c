@@ -105,7 +105,7 @@ static void explain_as_user(void *arg) {
 }
 
 /** Lets the lock go while the process is being started. */
-static void spawn(struct attempt *attempt, const char *file, const int outputs[2]) {
+static void spawn(struct attempt *attempt, const char *file, const int outputs[3]) {
   struct start *start = attempt->start;
   // Creating the journal is the point of no return: a recovery takes it as proof that the attempt may have started.
   int error = journal_create(start->journal);
@@ -124,12 +124,13 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[2
       .has_terminal = attempt->has_terminal,
       .tag = attempt->tag,
       .uid = attempt->user,
+      .passed = (int[]){outputs[2], -1},
       .oom_score = limits_oom_score(),
       .pid = &attempt->starting_pid,
       .is_stopped = &attempt->is_stopped_early,
   };
   // So that it can open /dev/stderr.
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 3; i++)
     if (outputs[i] >= 0) hand_over(outputs[i], attempt->user);
   attempt->start_ticks = ticks_since_boot();
   starters_unlock();
@@ -206,6 +207,18 @@ static bool make_terminal(struct attempt *attempt, int *inside) {
   return *inside >= 0 && attempt->input_fd >= 0;
 }
 
+/** What a command gets beside its first three is above those that it will have, so that none of them is taken for another. */
+#define FREE_FD 16
+
+static bool make_progress(struct attempt *attempt, int *inside) {
+  int written;
+  if (attempt->start->scalars[PROGRESS] != 1) return true;
+  if (!make_pipe(&attempt->progress_fd, &written)) return false;
+  *inside = fcntl(written, F_DUPFD_CLOEXEC, FREE_FD);
+  close(written);
+  return *inside >= 0;
+}
+
 static bool make_pipes(struct attempt *attempt, int outputs[2]) {
   for (int i = 0; i < 2; i++)
     if (!make_pipe(&attempt->pipes[i], &outputs[i])) return false;
@@ -213,7 +226,7 @@ static bool make_pipes(struct attempt *attempt, int outputs[2]) {
 }
 
 /** Everything up to the process, with the lock but where files of others are looked for. */
-static void start_locked(struct attempt *attempt, int outputs[2]) {
+static void start_locked(struct attempt *attempt, int outputs[3]) {
   char *file = NULL;
   if (attempt->start->limits[LIMIT_DISK_BYTES] >= 0 && !can_measure()) {
     refuse(attempt, LIMIT_UNAVAILABLE, must_copy("This machine cannot apply limits.disk_bytes: there is no du."));
@@ -232,7 +245,7 @@ static void start_locked(struct attempt *attempt, int outputs[2]) {
   attempt->has_terminal = attempt->start->scalars[TTY_COLS] > 0;
   if (attempt->has_terminal && !make_terminal(attempt, &outputs[0]))
     refuse(attempt, TERMINAL_UNAVAILABLE, must_format("The terminal could not be created: %s.", strerror(errno)));
-  else if (!attempt->has_terminal && !make_pipes(attempt, outputs))
+  else if ((!attempt->has_terminal && !make_pipes(attempt, outputs)) || !make_progress(attempt, &outputs[2]))
     refuse(attempt, RESOURCES_UNAVAILABLE, must_format("The pipes could not be created: %s.", strerror(errno)));
   else if (!atomic_load(&attempt->is_stopped_early)) spawn(attempt, file, outputs);
   free(file);
@@ -240,20 +253,18 @@ static void start_locked(struct attempt *attempt, int outputs[2]) {
 
 void start_work(struct job *job) {
   struct attempt *attempt = (struct attempt *)job;
-  int outputs[2] = {-1, -1};
+  int outputs[3] = {-1, -1, -1};
   if (atomic_load(&attempt->is_stopped_early)) return;
   starters_lock();
   start_locked(attempt, outputs);
   starters_unlock();
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++)
     if (outputs[i] >= 0) close(outputs[i]);
-    if (attempt->is_spawned || attempt->pipes[i] < 0) continue;
-    close(attempt->pipes[i]);
-    attempt->pipes[i] = -1;
-  }
-  if (!attempt->is_spawned && attempt->input_fd >= 0) {
-    close(attempt->input_fd);
-    attempt->input_fd = -1;
+  if (attempt->is_spawned) return;
+  int *ends[] = {&attempt->pipes[0], &attempt->pipes[1], &attempt->input_fd, &attempt->progress_fd};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    if (*ends[i] >= 0) close(*ends[i]);
+    *ends[i] = -1;
   }
 }
 

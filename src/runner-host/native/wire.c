@@ -7,11 +7,11 @@
 
 #include "host.h"
 
-#define VERSION (PROTOCOL_VERSION[0] - '0')
+#define VERSION PROTOCOL_NUMBER
 #define MAX_FRAME_BYTES (64u * 1024 * 1024)
 
 enum { HELLO = 1, START, STOP, DEADLINE, SWEEP, HIDE, PING, INPUT, SIGNAL, RESIZE, LEASE };
-enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG, DEADLINE_SET, INPUT_TAKEN };
+enum { READY = 0x81, STARTED, START_FAILED, GROWTH, EXITED, SWEPT, FAILURE, PONG, DEADLINE_SET, INPUT_TAKEN, PROGRESS_SAID };
 
 // ------------------------------------------------------------------------------------------ reading
 
@@ -468,6 +468,13 @@ void out_growth(struct out *out, uint32_t ref, const int64_t written[2]) {
   write_u32(out, ref);
   write_i64(out, written[0]);
   write_i64(out, written[1]);
+  end(out, at);
+}
+
+void out_progress(struct out *out, uint32_t ref, struct bytes bytes) {
+  size_t at = begin(out, PROGRESS_SAID);
+  write_u32(out, ref);
+  write_bytes(out, bytes);
   end(out, at);
 }
 

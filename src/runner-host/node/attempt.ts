@@ -13,6 +13,7 @@ import { closePipe, type PipeEnds, type PipePool } from './pipes.ts';
 import { type Leader, type ProcessTable, signalFound } from './process-table.ts';
 import { lookElsewhere } from './elsewhere.ts';
 import { LiveInput } from './live-input.ts';
+import { ProgressPipe } from './progress-pipe.ts';
 import { filesOf, type Mounts } from './slow-disks.ts';
 import type {
   Deadline,
@@ -56,6 +57,7 @@ interface Spawned {
   out: PipeEnds;
   err: PipeEnds;
   live: PipeEnds | null;
+  told: PipeEnds | null;
 }
 
 /** An attempt whose process runs. */
@@ -69,6 +71,8 @@ interface Running {
   exited: Promise<Exit>;
   /** Null where its input is all there at the start. */
   input: LiveInput | null;
+  /** Null where it has no descriptor for progress. */
+  progress: ProgressPipe | null;
 }
 
 export class Attempt {
@@ -200,9 +204,12 @@ export class Attempt {
     if (mayHang && !(await this.#looksElsewhere())) return null;
     const target = mayHang ? null : findTarget(this.#start);
     const pipes: PipeEnds[] = [];
+    let live: PipeEnds | null = null;
+    let told: PipeEnds | null = null;
     try {
       pipes.push(await this.#host.pipes.take(), await this.#host.pipes.take());
-      if (this.#scalar('openStdin') === 1) pipes.push(await this.#host.pipes.take(true));
+      if (this.#scalar('openStdin') === 1) pipes.push((live = await this.#host.pipes.take(true)));
+      if (this.#scalar('progressFd') === 1) pipes.push((told = await this.#host.pipes.take()));
     } catch (error) {
       pipes.forEach(closePipe);
       throw new LaunchError(
@@ -214,24 +221,27 @@ export class Attempt {
       pipes.forEach(closePipe);
       return null;
     }
-    const [out, err, live = null] = pipes as [PipeEnds, PipeEnds, PipeEnds?];
+    const [out, err] = pipes as [PipeEnds, PipeEnds];
     const journal = this.#createJournal(pipes);
     let stdin: number | null = live?.readFd ?? null;
     try {
       const prepared = this.#prepareFiles();
       stdin ??= prepared;
-      const child = await launch(this.#start, target, [stdin, out.writeFd, err.writeFd]);
-      return this.#track({ child, journal, out, err, live });
+      const beside: [number?] = told === null ? [] : [told.writeFd];
+      const child = await launch(this.#start, target, [stdin, out.writeFd, err.writeFd, ...beside]);
+      return this.#track({ child, journal, out, err, live, told });
     } catch (error) {
       closeSync(out.readFd);
       closeSync(err.readFd);
       if (live !== null) closeSync(live.writeFd);
+      if (told !== null) closeSync(told.readFd);
       await journal.close();
       throw error;
     } finally {
       if (stdin !== null) closeSync(stdin);
       closeSync(out.writeFd);
       closeSync(err.writeFd);
+      if (told !== null) closeSync(told.writeFd);
     }
   }
 
@@ -281,7 +291,7 @@ export class Attempt {
     return this.#start.scalars[SCALAR_FIELDS.indexOf(name)] ?? -1;
   }
 
-  #track({ child, journal, out, err, live }: Spawned): Running {
+  #track({ child, journal, out, err, live, told: progressPipe }: Spawned): Running {
     const leader = this.#host.processes.add(child.pid, this.#start.marker);
     const startedAt = Date.now();
     const exited = new Promise<Exit>((resolve) => {
@@ -296,7 +306,9 @@ export class Attempt {
     const told = (taken: { taken: number; isOpen: boolean }) =>
       this.#host.send({ type: 'input_taken', ref: this.ref, ...taken });
     const input = live === null ? null : new LiveInput(live.writeFd, told);
-    this.#running = { child, leader, journal, stdout, stderr, startedAt, exited, input };
+    const said = (bytes: Buffer) => this.#host.send({ type: 'progress', ref: this.ref, said: bytes });
+    const progress = progressPipe === null ? null : new ProgressPipe(progressPipe.readFd, said);
+    this.#running = { child, leader, journal, stdout, stderr, startedAt, exited, input, progress };
     this.#lastOutputAt = performance.now();
     this.#startedAt ??= this.#lastOutputAt;
     this.#armClocks();
@@ -383,6 +395,7 @@ export class Attempt {
     this.#ender = ender;
     await ender.end(isStopped);
     running.input?.close();
+    running.progress?.close();
     this.#unwatchLimits();
     const exit = await within(PROOF_MS, exited);
     const endedAt = Date.now();

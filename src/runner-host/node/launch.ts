@@ -194,13 +194,13 @@ export function prepareFiles(start: Start, privateDirs: PrivateDirs): number | n
  * Spawns the process in a session of its own.
  *
  * @param target null: what it may wait for is left to the process itself
- * @param stdio descriptors for stdin (null: /dev/null), stdout and stderr
+ * @param stdio descriptors for stdin (null: /dev/null), stdout and stderr, and for progress where that is asked for
  * @throws LaunchError
  */
 export async function launch(
   start: Start,
   target: Target | null,
-  stdio: [number | null, number, number],
+  stdio: [number | null, number, number, number?],
 ): Promise<ChildProcess & { pid: number }> {
   // Without a prototype: inherited properties would be exported to the child (for…in in child_process).
   const env = Object.create(null) as Record<string, string>;
@@ -221,7 +221,7 @@ export async function launch(
       cwd: target?.cwd ?? '/',
       env,
       detached: true,
-      stdio: [stdio[0] ?? 'ignore', stdio[1], stdio[2]],
+      stdio: [stdio[0] ?? 'ignore', ...stdio.slice(1)],
     });
   } catch (error) {
     throw launchError(error as NodeJS.ErrnoException, start, target ?? SHELL);

@@ -291,6 +291,7 @@ export class CommandRunner implements Runner {
         openStdin: live.input === null ? undefined : 1,
         ttyCols: start.command.tty?.cols,
         ttyRows: start.command.tty?.rows,
+        progressFd: start.command.hasProgressFd === true ? 1 : undefined,
       }),
       root: start.command.root?.path ?? '',
       layerBytes: start.command.root?.writableBytes ?? 0,
@@ -371,6 +372,8 @@ export class CommandRunner implements Runner {
         return live.listener.started(frame.pid, frame.at);
       case 'growth':
         return live.listener.growth(frame);
+      case 'progress':
+        return live.listener.said?.(frame.said);
       case 'input_taken':
         return live.input?.taken(frame);
       case 'start_failed':

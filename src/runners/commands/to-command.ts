@@ -40,6 +40,7 @@ export function toCommand(
     ...work.env,
     EXECUTION_ID: execution.id,
     EXECUTION_ATTEMPT: String(attempt),
+    ...(work.progress === 'fd' ? { EXECUTION_PROGRESS_FD: '3' } : {}),
   };
   return {
     ...programOf(work, script?.path ?? ''),
@@ -51,6 +52,7 @@ export function toCommand(
     stdin: stdinOf(work),
     tty: work.tty ?? null,
     scalars: work,
+    hasProgressFd: work.progress === 'fd',
     root: rootOf(execution, work, roots),
     hasGivenDir: work.files !== undefined || work.artifacts !== undefined,
   };
