@@ -728,7 +728,7 @@ function failures(t: Test, greeted: Greeted): void {
     t.match(await host.next('start_failed', (one) => one.ref === ref), {
       reason: 'program_not_executable',
       message:
-        /marked begins with a byte order mark, which "sh" takes .*: save the script as UTF-8 without it/,
+        /marked begins with a byte order mark, which "sh" reads .*: save the script as UTF-8 without it/,
     });
   });
 

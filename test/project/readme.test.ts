@@ -234,7 +234,8 @@ function headingsOf(file: string): string[] {
 
 t.test('every file, script, setting and heading that the documents name is there', async (t) => {
   const settings = readFileSync('.env.example', 'utf8');
-  const others: string[] = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', ...Object.values(ERROR_CODES)];
+  const ofCommands = ['EXECUTION_ID', 'EXECUTION_ATTEMPT', 'EXECUTION_PROGRESS_FD'];
+  const others: string[] = [...ofCommands, ...Object.values(ERROR_CODES)];
   for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/**/*.md')]) {
     const text = readFileSync(file, 'utf8');
     for (const [, name = ''] of text.matchAll(/`npm run ([a-z:-]+)`/g))
