@@ -30,10 +30,10 @@ async function executions(dir: string): Promise<void> {
 async function requests(dir: string): Promise<void> {
   const servers = [await start(FULL), await start(FULL, dir)] as const;
   const first = new Map<string, string>();
-  for (const { url, submit, call } of servers) {
-    first.set(url, (await submit({ kind: 'exec', program: 'sleep', args: ['3600'] })).id);
+  for (const server of servers) {
+    first.set(server.url, (await server.submit({ kind: 'exec', program: 'sleep', args: ['3600'] })).id);
     const executions = Array.from({ length: BATCH }, () => TRUE);
-    for (let i = 0; i < KEPT; i += BATCH) await call('POST', '/v1/executions/batch', { executions });
+    for (let i = 0; i < KEPT; i += BATCH) await server.call('POST', '/v1/executions/batch', { executions });
   }
   const post = { method: 'POST', headers: json, body } as const;
   const figures = {
@@ -49,5 +49,5 @@ async function requests(dir: string): Promise<void> {
       yardstick: () => figure(theirs.url),
     });
   }
-  for (const { kill } of servers) await kill();
+  for (const server of servers) await server.kill();
 }

@@ -34,7 +34,7 @@ export async function readBytes(
         taking = take(bytes).then(
           () => void response.resume(),
           (error: unknown) => {
-            reject(error as Error);
+            reject(error);
             request.destroy();
           },
         );

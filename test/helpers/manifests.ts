@@ -107,6 +107,7 @@ export class Manifests {
   }
 
   /** @throws Error when there is not exactly one */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who asks for a kind knows its shape
   one<M extends Manifest = Manifest>(kind: string, name = 'execd'): M {
     const found = this.of<M>(kind).filter(({ metadata }) => metadata.name === name);
     if (found.length !== 1) throw new Error(`there are ${found.length} of ${kind} ${name}`);

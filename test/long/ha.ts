@@ -196,7 +196,7 @@ async function roll(): Promise<Map<string, string>> {
   check(/Exported \d+ executions/.test(exported), 'a backup is taken meanwhile');
   check(
     [...runnerCodes, ...apiCodes].join() === '0,0,0,0',
-    `all old pods end by themselves: ${runnerCodes} ${apiCodes}`,
+    `all old pods end by themselves: ${runnerCodes.join()} ${apiCodes.join()}`,
   );
   await Promise.all([load, steady]);
   check(!named().some((name) => before.includes(name)), 'all pods are new ones');

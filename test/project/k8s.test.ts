@@ -342,7 +342,11 @@ t.test('the network lets in what uses the ports, and lets out to names and the d
       const open = new Set(ingress.flatMap(({ ports }) => ports.map(({ port }) => port)));
       const expected =
         workload.kind === 'Job' ? [] : env.EXECUTION_ROLE === 'runner' ? ['metrics'] : ['http', 'metrics'];
-      t.same([...open].sort(), expected, is);
+      t.same(
+        [...open].map(String).toSorted((a, b) => a.localeCompare(b)),
+        expected,
+        is,
+      );
       const out = spec.egress.flatMap(({ ports }) =>
         ports.map(({ protocol, port }) => `${protocol} ${port}`),
       );

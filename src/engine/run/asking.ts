@@ -148,10 +148,8 @@ export class Asking {
 
   /** Notifications may not come. */
   async #lookOften(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#deps.clock.sleep(LOOK_MS, signal).catch(() => undefined);
-      if (!signal.aborted) this.#look();
-    }
+    const pause = () => this.#deps.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+    for (await pause(); !signal.aborted; await pause()) this.#look();
   }
 
   #look(): void {
