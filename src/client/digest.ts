@@ -13,7 +13,8 @@ interface NativeCrypto {
   createHash(name: 'sha256'): { update(bytes: Uint8Array): unknown; digest(encoding: 'hex'): string };
 }
 
-export async function newSha256({ process }: Platform = globalThis): Promise<Digest> {
+export async function newSha256(platform: object = globalThis): Promise<Digest> {
+  const { process } = platform as Platform;
   const native = process?.getBuiltinModule?.('node:crypto');
   if (native !== undefined) {
     const hash = native.createHash('sha256');
