@@ -5,13 +5,14 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Blob, type Blobs, type Hold, TooLargeError } from '../domain/ports/blobs.ts';
+import { DigestTurns } from './digest-turns.ts';
 
 const DIGEST = /^[0-9a-f]{64}$/;
 
 export class FileBlobs implements Blobs {
   readonly #dir: string;
   /** One after the other for each digest: a removal and a new arrival of the same bytes. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new DigestTurns();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -61,7 +62,7 @@ export class FileBlobs implements Blobs {
   }
 
   async remove(digest: string): Promise<boolean> {
-    await this.#inTurn(digest, () => rm(this.#path(digest), { force: true }));
+    await this.#turns.take(digest, () => rm(this.#path(digest), { force: true }));
     return true;
   }
 
@@ -133,7 +134,7 @@ export class FileBlobs implements Blobs {
   }
 
   async #keep(path: string, blob: Blob): Promise<Blob> {
-    await this.#inTurn(blob.digest, async () => {
+    await this.#turns.take(blob.digest, async () => {
       const place = this.#path(blob.digest);
       await mkdir(join(place, '..'), { recursive: true, mode: 0o700 });
       await rename(path, place);
@@ -145,17 +146,6 @@ export class FileBlobs implements Blobs {
       }
     });
     return blob;
-  }
-
-  async #inTurn<T>(digest: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(digest) ?? Promise.resolve();
-    const mine = before.then(act, act);
-    this.#turns.set(digest, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#turns.get(digest) === mine) this.#turns.delete(digest);
-    }
   }
 
   #path(digest: string): string {

@@ -28,7 +28,7 @@ const NAMED = 20;
 const MOST_SEEN = 200_000;
 const MOST_DEPTH = 64;
 const PIECE = 256 * 1024;
-/** Files that are taken in at once: each waits for the disk, and the disk writes what waits together. */
+/** How many files are collected at the same time: each waits for the disk, which can sync several at once. */
 const AT_ONCE = 8;
 
 interface Taken {

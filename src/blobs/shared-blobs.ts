@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type BlobPieces, PIECE_BYTES } from '../domain/ports/blob-pieces.ts';
 import { type Blob, type Blobs, type Hold, OtherEndError, TooLargeError } from '../domain/ports/blobs.ts';
+import { DigestTurns } from './digest-turns.ts';
 import { FileBlobs, isBrokenOff } from './file-blobs.ts';
 
 export interface SharedBlobsOptions {
@@ -15,7 +16,7 @@ export class SharedBlobs implements Blobs {
   readonly #pieces: BlobPieces;
   readonly #before: Blobs;
   /** One after the other for each digest: holding it and letting it go. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new DigestTurns();
 
   constructor({ pieces, before }: SharedBlobsOptions) {
     this.#pieces = pieces;
@@ -60,7 +61,7 @@ export class SharedBlobs implements Blobs {
   }
 
   async remove(digest: string): Promise<boolean> {
-    return this.#inTurn(digest, () => this.#pieces.remove(digest));
+    return this.#turns.take(digest, () => this.#pieces.remove(digest));
   }
 
   async *digests(): AsyncGenerator<string> {
@@ -117,11 +118,11 @@ export class SharedBlobs implements Blobs {
   }
 
   async hold(digest: string): Promise<void> {
-    await this.#inTurn(digest, () => this.#pieces.hold(digest));
+    await this.#turns.take(digest, () => this.#pieces.hold(digest));
   }
 
   async release(digest: string, isHeld: () => boolean): Promise<void> {
-    await this.#inTurn(digest, async () => {
+    await this.#turns.take(digest, async () => {
       if (!isHeld()) await this.#pieces.release(digest);
     });
   }
@@ -132,7 +133,7 @@ export class SharedBlobs implements Blobs {
 
   async #bind(body: string, blob: Blob, hold: Hold): Promise<Blob> {
     hold(blob.digest);
-    await this.#inTurn(blob.digest, () => this.#pieces.bind(body, blob.digest));
+    await this.#turns.take(blob.digest, () => this.#pieces.bind(body, blob.digest));
     return blob;
   }
 
@@ -147,17 +148,6 @@ export class SharedBlobs implements Blobs {
         yield bytes;
       }
       if (at === before) throw new Error(`the bytes of ${body} end at ${at}, not at ${to}`);
-    }
-  }
-
-  async #inTurn<T>(digest: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(digest) ?? Promise.resolve();
-    const mine = before.then(act, act);
-    this.#turns.set(digest, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#turns.get(digest) === mine) this.#turns.delete(digest);
     }
   }
 }

@@ -41,7 +41,7 @@ export async function readBytes(
       });
     });
     request.on('timeout', () => request.destroy());
-    // The end of the request says what becomes of it.
+    // `close` follows an error, and settles the promise.
     request.on('error', () => undefined);
     request.on('close', () => {
       if (!hasAnswer) resolve();

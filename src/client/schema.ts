@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 2b2841046ba67277185ec7d75b8977639dba23efc1ee6141e5829564cbd23582.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 4962fa9c89ccc280a36507b41cf63a066485fb76a1168f72777a641ec8944fcf.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1813,7 +1813,7 @@ export interface paths {
         put?: never;
         /**
          * Let a server start nothing new
-         * @description The server starts nothing new from now on, within a second if it is not the one that responds, and also after a restart. What runs there goes on, what waits starts on others, and the server still serves the API. A server that is drained already gets the new reason.
+         * @description The server starts no more work, also after a restart. If another server responds, this takes up to a second. Running commands continue, queued work starts on other servers, and the server still serves the API. If the server is already drained, the new reason replaces the old one.
          *
          *     Requires the scope `admin`.
          */
@@ -1835,7 +1835,7 @@ export interface paths {
         put?: never;
         /**
          * Let a drained server start work again
-         * @description The server starts what waits, as its slots are free.
+         * @description The server starts queued work again when it has free slots.
          *
          *     Requires the scope `admin`.
          */
@@ -5279,7 +5279,7 @@ export interface components {
             /** @description How long they can be used, seconds. Default: a day. They end with the approval at the latest. */
             expires_s?: number;
         };
-        /** @description Links that decide once, as the user who requested them, for anyone who has them. */
+        /** @description One-time links. Whoever opens one can decide, in the name of the user who requested it. */
         DecisionLinks: {
             /** @description Opens a page with a button that approves. */
             approve: string;

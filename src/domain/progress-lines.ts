@@ -8,7 +8,7 @@ export interface Said {
   metrics: Record<string, number>;
 }
 
-/** Characters of a line; a longer one says nothing. */
+/** The most characters of a line; longer lines are ignored. */
 export const MAX_LINE = 2000;
 const MAX_MESSAGE = 500;
 const MAX_METRICS = 20;

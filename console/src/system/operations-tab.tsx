@@ -5,6 +5,7 @@ import { Link } from 'wouter';
 import { dataOf } from '../../../src/client/calls.ts';
 import type { components, Operation } from '../../../src/client/types.ts';
 import { useCan, useExecd } from '../session/session.tsx';
+import { JsonField } from '../submit/json-field.tsx';
 import { readJson } from '../submit/values.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -215,21 +216,13 @@ function Editor({
             <input required value={name} onChange={({ target }) => setName(target.value)} />
           </label>
         )}
-        <label className="field">
-          <span>Definition, as in the operations file</span>
-          <textarea
-            rows={18}
-            spellCheck={false}
-            aria-invalid={read.value === null}
-            value={text}
-            onChange={({ target }) => setText(target.value)}
-          />
-        </label>
-        {read.value === null && (
-          <p className="problem" role="alert">
-            {read.problem}
-          </p>
-        )}
+        <JsonField
+          label="Definition, as in the operations file"
+          rows={18}
+          text={text}
+          read={read}
+          onChange={setText}
+        />
         <Problem error={put.error} />
         <div className="actions">
           <Button look="main" type="submit" disabled={put.isPending || read.value === null}>

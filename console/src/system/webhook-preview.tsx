@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { dataOf } from '../../../src/client/calls.ts';
 import type { Webhook } from '../../../src/client/types.ts';
 import { useExecd } from '../session/session.tsx';
+import { JsonField } from '../submit/json-field.tsx';
 import { readJson } from '../submit/values.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Loading, Problem } from '../ui/states.tsx';
@@ -59,21 +60,13 @@ export function WebhookPreview({ of: { id, url }, onClose }: { of: Webhook; onCl
             </select>
           </label>
         </div>
-        <label className="field">
-          <span>Event as JSON (empty: a command that failed)</span>
-          <textarea
-            rows={3}
-            spellCheck={false}
-            aria-invalid={read.value === null}
-            value={text}
-            onChange={({ target }) => setText(target.value)}
-          />
-        </label>
-        {read.value === null && (
-          <p className="problem" role="alert">
-            {read.problem}
-          </p>
-        )}
+        <JsonField
+          label="Event as JSON (empty: a command that failed)"
+          rows={3}
+          text={text}
+          read={read}
+          onChange={setText}
+        />
         <Problem error={error} />
         {data === undefined && error === null && <Loading what="the message" />}
         {data !== undefined && error === null && (

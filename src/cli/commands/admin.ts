@@ -94,7 +94,7 @@ function runners(program: Command, session: Session): void {
     });
   group
     .command('drain')
-    .summary('let a server start nothing new; what runs there goes on')
+    .summary('stop a server from starting work; running commands continue')
     .argument('<name>', 'as execd runners lists it')
     .option('-m, --reason <text>', 'why')
     .action(async (name: string, { reason }: { reason?: string }) => {

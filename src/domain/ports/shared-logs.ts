@@ -25,7 +25,7 @@ export interface LogNews {
 export interface SharedLogs {
   /** Adds pieces, all of them or none; those that are there already stay. Rejects with `StoreError`. */
   append(name: AttemptName, pieces: readonly NamedPiece[]): Promise<void>;
-  /** Pieces from a place in a file on, in their order; `isAll` says that there are no more for now. */
+  /** The pieces of a file from an offset on, in order. `isAll`: these are all that are stored now. */
   read(name: AttemptName, file: LogFile, from: number): Promise<{ pieces: LogPiece[]; isAll: boolean }>;
   has(name: AttemptName): Promise<boolean>;
   /** Of these, those that have more bytes in their index than is known. */

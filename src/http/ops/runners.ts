@@ -97,7 +97,7 @@ export function runnerRoutes(app: FastifyInstance, { runners }: Pick<Engine, 'ru
       operationId: 'drainRunner',
       summary: 'Let a server start nothing new',
       description:
-        'The server starts nothing new from now on, within a second if it is not the one that responds, and also after a restart. What runs there goes on, what waits starts on others, and the server still serves the API. A server that is drained already gets the new reason.',
+        'The server starts no more work, also after a restart. If another server responds, this takes up to a second. Running commands continue, queued work starts on other servers, and the server still serves the API. If the server is already drained, the new reason replaces the old one.',
       tags: ['admin'],
       params,
       body: drainBody,
@@ -118,7 +118,7 @@ export function runnerRoutes(app: FastifyInstance, { runners }: Pick<Engine, 'ru
     schema: {
       operationId: 'resumeRunner',
       summary: 'Let a drained server start work again',
-      description: 'The server starts what waits, as its slots are free.',
+      description: 'The server starts queued work again when it has free slots.',
       tags: ['admin'],
       params,
       response: { 204: { description: 'Resumed.' } },

@@ -108,7 +108,7 @@ export const linksShown = z
     user: z.string().describe('The user as whom the links decide: you.'),
     expires: time.describe('When they expire.'),
   })
-  .describe('Links that decide once, as the user who requested them, for anyone who has them.');
+  .describe('One-time links. Whoever opens one can decide, in the name of the user who requested it.');
 
 /** What stands under its own name in the OpenAPI document. */
 export function waitComponents(): Record<string, z.ZodType> {
