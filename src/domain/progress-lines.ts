@@ -1,5 +1,6 @@
 // What a command says of its progress in lines of JSON, read strictly: whatever a line holds, a reader sees a percentage, a line of
 // text and some numbers.
+import { oneLine } from './one-line.ts';
 
 /** What a line says. */
 export interface Said {
@@ -13,10 +14,6 @@ export const MAX_LINE = 2000;
 const MAX_MESSAGE = 500;
 const MAX_METRICS = 20;
 const METRIC = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
-
-/** Control characters, and what turns the direction of a line. */
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Null for a line that says nothing of progress. */
 export function readJson(line: string): Said | null {
@@ -43,7 +40,7 @@ export function percentOf(value: unknown): number | null {
 
 export function messageOf(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  const text = value.toWellFormed().replaceAll(CONTROL, ' ').trim();
+  const text = oneLine(value);
   return text === '' ? null : text.slice(0, MAX_MESSAGE).toWellFormed();
 }
 

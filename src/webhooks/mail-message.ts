@@ -1,16 +1,13 @@
 // What a webhook says by mail: a subject and a text, of a template or of the event itself. Both may hold what a command or a user has
 // written: it is text there, and no header.
+import { oneLine } from '../domain/one-line.ts';
 import { MAX_SUBJECT } from '../domain/spec/mail.ts';
 import type { Course } from '../domain/spec/notification.ts';
 import { lineOf } from './ready.ts';
 
-/** A line break would begin another header; what turns the direction of a line would hide a part of it. */
-// eslint-disable-next-line no-control-regex
-const NO_TEXT = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
-
-/** One line of at most 200 characters. */
+/** One line, which can begin no other header, of at most 200 characters. */
 export function asSubject(text: string): string {
-  const line = text.toWellFormed().replaceAll(NO_TEXT, ' ').trim();
+  const line = oneLine(text);
   return line.length <= MAX_SUBJECT ? line : `${line.slice(0, MAX_SUBJECT - 1).toWellFormed()}…`;
 }
 

@@ -44,7 +44,10 @@ export class Answering {
     this.#isDue = true;
     this.#taking ??= this.#takeAll()
       .catch((err: unknown) => this.#deps.log.debug({ err }, 'Cannot read the requests of other servers'))
-      .finally(() => (this.#taking = null));
+      .finally(() => {
+        this.#taking = null;
+        if (this.#isDue) this.#look();
+      });
   }
 
   async #takeAll(): Promise<void> {

@@ -159,7 +159,10 @@ export class Asking {
     this.#isReading = true;
     void this.#read()
       .catch(() => undefined)
-      .finally(() => (this.#isReading = false));
+      .finally(() => {
+        this.#isReading = false;
+        if (this.#isDue) this.#look();
+      });
   }
 
   async #read(): Promise<void> {
