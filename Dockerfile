@@ -4,7 +4,7 @@
 #   docker build -t execd-tools --target tools .
 
 # A Debian with a C library and coreutils, because users' commands need them. A release may pin it by digest.
-ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
+ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 
 # ------------------------------------------------------------------------------------------------- build
 FROM ${NODE_IMAGE} AS build
@@ -63,6 +63,7 @@ ENV EXECUTION_PORT=8080
 ENV EXECUTION_DATA_DIR=/data
 
 # Only /data, /tmp and /dev/shm are written: the root may be read-only.
+# Of a container without a volume of its own, the data outlives its removal.
 VOLUME ["/data"]
 EXPOSE 8080
 
@@ -86,12 +87,16 @@ CMD ["node", "--disable-sigusr1", "--enable-source-maps", "dist/bin/server.js"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
+ARG SOURCE=unknown
+ARG DOCUMENTATION=unknown
 LABEL org.opencontainers.image.title="execd"
 LABEL org.opencontainers.image.description="A standalone HTTP execution service"
 LABEL org.opencontainers.image.licenses="MIT"
 LABEL org.opencontainers.image.version="${VERSION}"
 LABEL org.opencontainers.image.revision="${REVISION}"
 LABEL org.opencontainers.image.created="${CREATED}"
+LABEL org.opencontainers.image.source="${SOURCE}"
+LABEL org.opencontainers.image.documentation="${DOCUMENTATION}"
 
 # ------------------------------------------------------------------------------------------------- tools
 FROM runtime AS tools

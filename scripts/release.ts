@@ -53,7 +53,7 @@ ${OUT}/ has the package, its bill of materials, the notes and the checksums. Wha
   npm test
   git commit --all --message "Release ${version}" && git tag --sign v${version} --file ${OUT}/NOTES.md
   npm publish ${OUT}/execd-${version}.tgz --provenance     # in CI, where the provenance can be signed
-  docker build --build-arg VERSION=${version} --build-arg REVISION=$(git rev-parse HEAD) --build-arg CREATED=$(date -u +%FT%TZ) --tag execd:${version} .`);
+  docker build --build-arg VERSION=${version} --build-arg REVISION=$(git rev-parse HEAD) --build-arg CREATED=$(date -u +%FT%TZ) --build-arg SOURCE=ADDRESS --build-arg DOCUMENTATION=ADDRESS --tag execd:${version} .`);
 }
 
 function sumsOf(dir: string): string {

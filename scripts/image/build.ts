@@ -6,7 +6,7 @@ import { type Containers, output } from './containers.ts';
 
 const NODE_VERSION = '24.21.0';
 const NPM_VERSION = '11.21.2';
-const STAND_IN = 'docker.io/library/node:24-bookworm-slim';
+const STAND_IN = 'docker.io/library/node:24-trixie-slim';
 /** Of Debian; npm must be there. */
 const PACKAGES = [
   ...['buildah', 'podman', 'runc', 'crun', 'netavark', 'aardvark-dns', 'containernetworking-plugins'],
@@ -63,7 +63,7 @@ export async function buildStandIn({ dir, buildah }: Containers): Promise<void> 
 async function unpackDebian(dir: string, root: string): Promise<void> {
   const archive = join(dir, 'base.tar');
   const options = ['--quiet', '--variant=minbase', '--include=libstdc++6'];
-  await output('mmdebstrap', [...options, 'bookworm', archive]);
+  await output('mmdebstrap', [...options, 'trixie', archive]);
   await mkdir(root);
   await output('tar', ['-C', root, '-xf', archive]);
   await rm(archive);
@@ -95,6 +95,8 @@ export const BUILD_FACTS = {
   version: '1.2.3',
   revision: '0123456789abcdef0123456789abcdef01234567',
   created: '2026-01-02T03:04:05Z',
+  source: 'https://git.example/execd',
+  documentation: 'https://docs.example/execd',
 };
 
 /** The project's Dockerfile. The build trusts the certificates that this machine trusts. */

@@ -57,7 +57,7 @@ t.test('the image is built of the Node that the project asks for, one argument a
   const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
   const [oldest] = /\d+/.exec(engines.node) ?? [];
   const images = instructions.filter((line) => line.startsWith('ARG NODE_IMAGE='));
-  t.match(images, [new RegExp(`/node:${oldest}-bookworm-slim$`)]);
+  t.match(images, [new RegExp(`/node:${oldest}-trixie-slim$`)]);
   for (const line of instructions.filter((line) => line.startsWith('ARG '))) t.match(line, /^ARG \S+$/);
 });
 
