@@ -6,11 +6,12 @@
 //   npm run test:files -- raw due     some of it: large, many, raw, due
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import {
   check,
+  filesBelow,
   finish,
   freePort,
   inFlight,
@@ -131,10 +132,7 @@ async function manyFiles(server: Server): Promise<void> {
   );
   check(Number(tar.value.stdout) === SMALL, `and come back in one archive, in ${seconds(tar.ms)}`);
   const removed = await watched(server, () => server.call('DELETE', `/v1/executions/${ran.value.id}`));
-  const left = () =>
-    readdirSync(join(dir, 'data', 'files'), { recursive: true, withFileTypes: true }).filter((one) =>
-      one.isFile(),
-    );
+  const left = () => filesBelow(join(dir, 'data', 'files'));
   for (let i = 0; i < 600 && left().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 100));
   check(
     left().length === 0,

@@ -4,11 +4,10 @@
 //   npm run test:in-flight -- 20          rounds, each with a kill (10)
 //   npm run test:in-flight -- 20 1234     with this seed of the moments of the kills
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { check, finish, freePort, scratch, type Server, startServer } from './support.ts';
+import { check, filesBelow, finish, freePort, scratch, type Server, startServer } from './support.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 10);
 const SEED = Number(process.argv[3] ?? Date.now() % 1_000_000);
@@ -321,10 +320,7 @@ for (const { id, phase } of await listed('/v1/executions?status=completed,failed
 }
 for (const id of uploads)
   await send({ method: 'DELETE', path: `/v1/uploads/${id}`, body: undefined, key: undefined });
-const blobs = () =>
-  readdirSync(join(env.EXECUTION_DATA_DIR, 'files'), { recursive: true, withFileTypes: true }).filter((one) =>
-    one.isFile(),
-  );
+const blobs = () => filesBelow(join(env.EXECUTION_DATA_DIR, 'files'));
 await server.stop();
 server = await startServer(env);
 for (let i = 0; i < 90 && blobs().length > 0; i++) {

@@ -1,5 +1,5 @@
 // What the longer checks share: a server as it is shipped, its figures, and a report whose last line counts.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -124,4 +124,17 @@ export async function inFlight<T>(limit: number, jobs: readonly (() => Promise<T
   };
   await Promise.all(Array.from({ length: limit }, worker));
   return results;
+}
+
+/** The files below a directory, also while some of them are being removed. */
+export function filesBelow(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).flatMap((one) => {
+      const path = join(dir, one.name);
+      return one.isDirectory() ? filesBelow(path) : one.isFile() ? [path] : [];
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
