@@ -44,7 +44,7 @@ export interface Container {
 
 export interface Volume {
   name: string;
-  emptyDir?: { sizeLimit: string };
+  emptyDir?: { sizeLimit: string; medium?: string };
   secret?: { secretName: string; defaultMode: number };
 }
 

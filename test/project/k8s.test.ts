@@ -188,6 +188,23 @@ t.test('every container has its resources, and what it writes outside of volumes
   }
 });
 
+t.test('a command is bounded before the pod is', async (t) => {
+  const SERVER_BYTES = 256 * 1024 * 1024;
+  for (const { all, workload, is } of WORKLOADS.filter((one) => one.workload.kind !== 'Job')) {
+    const inMemory = podOf(workload).volumes.filter(({ emptyDir }) => emptyDir?.medium === 'Memory');
+    t.same(
+      inMemory.map(({ name }) => name),
+      ['tmp'],
+      `${is}: who fills /tmp gets an error, the pod is not evicted`,
+    );
+    const tmp = bytesOf(inMemory[0]?.emptyDir?.sizeLimit ?? '');
+    const command = configOf(all, workload).EXECUTION_LIMIT_MEMORY_BYTES ?? Infinity;
+    if (configOf(all, workload).EXECUTION_ROLE === 'api') continue;
+    const pod = bytesOf(containerOf(workload).resources.limits.memory as string);
+    t.ok(SERVER_BYTES + tmp + command <= pod, `${is}: ${tmp} + ${command} of ${pod} bytes`);
+  }
+});
+
 t.test('the data directory is a volume, which holds twice the bound of the logs', async (t) => {
   for (const { all, workload, is } of SERVERS) {
     const config = configOf(all, workload);
@@ -319,6 +336,7 @@ t.test('every selector means pods, and every pod has one network policy', async 
       .filter(({ spec }) => hasAll(labels, spec.podSelector.matchLabels));
     t.equal(policies.length, 1, is);
     t.same(policies[0]?.spec.policyTypes, ['Ingress', 'Egress'], is);
+    t.ok(selector === undefined || 'app.kubernetes.io/instance' in selector.matchLabels, `${is}: of one execd`);
     for (const { labelSelector } of podOf(workload).topologySpreadConstraints ?? [])
       t.same(labelSelector.matchLabels, selector?.matchLabels, is);
   }
@@ -347,7 +365,12 @@ t.test('the network lets in what uses the ports, and lets out to names and the d
         expected,
         is,
       );
-      const out = spec.egress.flatMap(({ ports }) =>
+      const isPublic = ({ to }: { to: unknown[] }) => JSON.stringify(to).includes('ipBlock');
+      for (const { to } of spec.egress.filter(isPublic))
+        for (const inside of ['10.0.0.0/8', '169.254.0.0/16', '192.168.0.0/16'])
+          t.ok(JSON.stringify(to).includes(`"${inside}"`), `${is}: not to ${inside}`);
+      const closed = spec.egress.filter((one) => !isPublic(one));
+      const out = closed.flatMap(({ ports }) =>
         ports.map(({ protocol, port }) => `${protocol} ${port}`),
       );
       const database = env.EXECUTION_DATABASE_URL === undefined ? [] : ['TCP 5432'];
