@@ -336,7 +336,10 @@ t.test('every selector means pods, and every pod has one network policy', async 
       .filter(({ spec }) => hasAll(labels, spec.podSelector.matchLabels));
     t.equal(policies.length, 1, is);
     t.same(policies[0]?.spec.policyTypes, ['Ingress', 'Egress'], is);
-    t.ok(selector === undefined || 'app.kubernetes.io/instance' in selector.matchLabels, `${is}: of one execd`);
+    t.ok(
+      selector === undefined || 'app.kubernetes.io/instance' in selector.matchLabels,
+      `${is}: of one execd`,
+    );
     for (const { labelSelector } of podOf(workload).topologySpreadConstraints ?? [])
       t.same(labelSelector.matchLabels, selector?.matchLabels, is);
   }
@@ -370,9 +373,7 @@ t.test('the network lets in what uses the ports, and lets out to names and the d
         for (const inside of ['10.0.0.0/8', '169.254.0.0/16', '192.168.0.0/16'])
           t.ok(JSON.stringify(to).includes(`"${inside}"`), `${is}: not to ${inside}`);
       const closed = spec.egress.filter((one) => !isPublic(one));
-      const out = closed.flatMap(({ ports }) =>
-        ports.map(({ protocol, port }) => `${protocol} ${port}`),
-      );
+      const out = closed.flatMap(({ ports }) => ports.map(({ protocol, port }) => `${protocol} ${port}`));
       const database = env.EXECUTION_DATABASE_URL === undefined ? [] : ['TCP 5432'];
       t.same(out, ['UDP 53', 'TCP 53', ...database], is);
     }
