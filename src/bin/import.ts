@@ -101,7 +101,10 @@ try {
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
   const isUsage = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;
-  const hint = error instanceof StoreError && message.includes('in use') ? '. Stop it first' : '';
+  const hint =
+    error instanceof StoreError && message.includes('in use') && !message.includes('Stop')
+      ? '. Stop it first'
+      : '';
   console.error(isUsage ? `${message}\n\n${USAGE.trimEnd()}` : `import: ${message}${hint}`);
   process.exitCode = isUsage ? EXIT_USAGE : EXIT_SOFTWARE;
 }

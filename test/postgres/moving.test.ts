@@ -163,8 +163,12 @@ t.test('a store moves to PostgreSQL and back, and every answer is the same', asy
   await ok(second.call('DELETE', '/v1/admin/pauses/operation:greet'));
   const { id, revision } = await second.run(shell('echo on'));
   await until('it is charged', async () => (await second.finished(id)).revision > revision || revision > 2);
+  const cut = await second.submit(shell('sleep 600'));
+  await second.inPhase(cut.id, 'running');
   const after = await looks(second);
   const back = await exported(postgres.readStore(url));
+  await ok(second.call('POST', `/v1/executions/${cut.id}/cancel`));
+  await second.finished(cut.id);
   await second.stop();
 
   const counters = async () => {
@@ -193,7 +197,44 @@ t.test('a store moves to PostgreSQL and back, and every answer is the same', asy
   const third = as(await service(t, { ...env, EXECUTION_DATA_DIR: other }));
   const there = await looks(third).catch((error: unknown) => error);
   t.type(there, Error, 'logs stay in the data directory');
-  t.same(await ok(third.call('GET', LISTS[0] as string)), after[LISTS[0] as string]);
+  t.match(
+    await third.finished(cut.id),
+    { status: 'failed', outcome: { cause: 'lost' } },
+    'nobody runs it in the copy',
+  );
+  const others = ({ items }: { items: { id: string }[] }) => items.filter(({ id }) => id !== cut.id);
+  t.same(
+    others(await ok(third.call('GET', LISTS[0] as string))),
+    others(after[LISTS[0] as string] as { items: { id: string }[] }),
+  );
+});
+
+t.test('an export of a database that servers use holds no leases, and an older one loses them', async (t) => {
+  const [url, other] = [await cluster.database(), await cluster.database()];
+  const env = { EXECUTION_REPLICA_NAME: 'one' };
+  const s = await service(t, { ...env, EXECUTION_DATABASE_URL: url });
+  const { id } = await s.run(shell('true'));
+  await t.rejects(postgres.fillStore(url), {
+    message:
+      /in use by other execd servers: "one" on \S+ \(its lease lasts for \d+ s more\)\. Stop them first; if a server was killed, try again when its lease is over$/,
+  });
+  const reading = await postgres.readStore(url);
+  const until = Date.now() + 86_400_000;
+  const older = exported({
+    ...reading,
+    async *rows(table) {
+      for await (const rows of reading.rows(table))
+        yield table === 'epochs' ? rows.map((row) => ({ ...row, until })) : rows;
+    },
+  });
+  const text = await older;
+  await t.rejects(imported(text, postgres.fillStore(other), text.length / 2), /cut off/);
+  t.match(await imported(text, postgres.fillStore(other)), { isKnown: false });
+  t.match(await imported(text, postgres.fillStore(other)), { isKnown: true });
+  const copy = await service(t, { ...env, EXECUTION_DATABASE_URL: other });
+  t.match(await copy.finished(id), { status: 'completed' }, 'under the same name, at once');
+  await s.stop();
+  await t.rejects(imported(text, postgres.fillStore(url)), /the store is not empty/, 'stopped, it is free');
 });
 
 t.test('what is no whole export, or does not fit, is refused by name', async (t) => {

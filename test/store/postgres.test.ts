@@ -12,6 +12,7 @@ import { migrate } from '../../src/store/postgres/migrate.ts';
 import { FITS_SINCE, MIGRATIONS as STEPS } from '../../src/store/postgres/schema.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { PostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts';
+import { fillStore } from '../../src/store/postgres/transfer.ts';
 import { service } from '../helpers/build.ts';
 import { KeptDatabase, proxied, startCluster } from '../helpers/postgres.ts';
 import { until } from '../helpers/processes.ts';
@@ -418,7 +419,12 @@ t.test('a second server under a name that is in use is refused, until the first 
   });
   const { id } = await first.submit({ kind: 'exec', program: 'true' });
   t.match(await first.finished(id), { status: 'completed' }, 'the first one goes on');
+  await t.rejects(fillStore(contractUrl), {
+    message:
+      /in use by other execd servers: "one" on \S+ \(its lease lasts for \d+ s more\)\. Stop them first/,
+  });
   await first.stop();
+  await (await fillStore(contractUrl)).close();
   const second = await service(t, env);
   t.match(await second.finished(id), { status: 'completed' }, 'its lease was given back');
 });

@@ -36,6 +36,18 @@ export const TABLES = Object.keys(TRANSFERRED) as Table[];
 export const OWN_META: readonly string[] = ['program', 'server', 'import', 'fits_since'];
 /** What a store knows of the servers that use it, and what only they need. */
 export const OWN_COLUMNS: Partial<Record<Table, string>> = { epochs: 'about' };
+/** In a copy of a store no server holds anything: the lease of each epoch is over, whatever it is in the store itself. */
+export const OF_A_COPY: Partial<Record<Table, Row>> = { epochs: { until: 0 } };
+
+/** The rows as they are in an export. */
+export async function* copied(
+  table: Table,
+  pieces: AsyncIterable<readonly Row[]>,
+): AsyncGenerator<readonly Row[]> {
+  const fixed = OF_A_COPY[table];
+  for await (const rows of pieces)
+    yield fixed === undefined ? rows : rows.map((row) => ({ ...row, ...fixed }));
+}
 /** What a new store has in it although nothing was ever stored. */
 export const IN_A_NEW_STORE: readonly Table[] = ['epochs', 'meta', 'swept_events'];
 

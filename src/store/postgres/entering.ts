@@ -3,7 +3,8 @@ import { StoreError } from '../../domain/ports/store.ts';
 import type { Replica } from '../../domain/ports/replica.ts';
 import type { Connection } from './database.ts';
 import { MIGRATIONS } from './schema.ts';
-import { takeServerLock } from './writer.ts';
+import { importMark } from './import-mark.ts';
+import { holderOf, takeServerLock } from './writer.ts';
 
 /** The data directory of a server. */
 export interface Home {
@@ -71,21 +72,51 @@ export async function enter(
 
 const IS_NEW = `SELECT to_regnamespace('execd') IS NULL OR NOT EXISTS (SELECT 1 FROM pg_class
   WHERE relnamespace = to_regnamespace('execd') AND relname = 'epochs') AS is_new`;
+/** Servers with a lease. The first schema has no column for what they say of themselves. */
+const OTHERS = `SELECT replica, to_jsonb(e)->>'about' AS about,
+    ceil(until / 1000.0 - extract(epoch FROM clock_timestamp()))::bigint AS left
+  FROM execd.epochs e WHERE until > (extract(epoch FROM clock_timestamp()) * 1000)::bigint ORDER BY epoch`;
+
+interface Other {
+  replica: string;
+  about: string | null;
+  /** Of its lease, s. */
+  left: number;
+}
 
 /** Whether a server uses the database; from now on none may have it for itself, until the connection ends. */
 export async function isServed(connection: Connection): Promise<boolean> {
-  if ((await takeServerLock(connection)) === null) return true;
-  const [row] = await connection.query<{ is_new: boolean }>(IS_NEW);
-  return row?.is_new !== true && (await connection.query(OTHERS)).length > 0;
+  return (await takeServerLock(connection)) === null || (await othersOf(connection)).length > 0;
 }
 
-const OTHERS = `SELECT replica FROM execd.epochs
-  WHERE until > (extract(epoch FROM clock_timestamp()) * 1000)::bigint ORDER BY epoch`;
+/**
+ * The same for who needs the database without any server.
+ *
+ * @throws StoreError when servers use it, with their names and how long their leases last
+ */
+export async function refuseServed(connection: Connection): Promise<void> {
+  if ((await takeServerLock(connection)) === null) {
+    const holder = (await holderOf(connection)) ?? 'unknown';
+    throw new StoreError(`The database is in use by another execd (${holder}). Stop it first`);
+  }
+  await refuseOthers(connection);
+}
 
 /** @throws StoreError when servers have the database that share it */
 export async function refuseOthers(connection: Connection): Promise<void> {
-  const live = await connection.query<{ replica: string }>(OTHERS);
-  if (live.length === 0) return;
-  const names = live.map(({ replica }) => replica).join(', ');
-  throw new StoreError(`The database is in use by other execd servers (${names}). Stop them first`);
+  const others = await othersOf(connection);
+  // No server starts on a half of an import; leases in it are those of servers on another database.
+  if (others.length === 0 || (await importMark(connection))?.isDone === false) return;
+  const names = others.map(({ replica, about, left }) => {
+    const { host } = JSON.parse(about ?? '{}') as { host?: string };
+    return `"${replica}"${host === undefined ? '' : ` on ${host}`} (its lease lasts for ${left} s more)`;
+  });
+  throw new StoreError(
+    `The database is in use by other execd servers: ${names.join(', ')}. Stop them first; if a server was killed, try again when its lease is over`,
+  );
+}
+
+async function othersOf(connection: Connection): Promise<Other[]> {
+  const [row] = await connection.query<{ is_new: boolean }>(IS_NEW);
+  return row?.is_new === true ? [] : connection.query<Other>(OTHERS);
 }

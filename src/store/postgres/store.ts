@@ -45,6 +45,7 @@ import { PostgresBlobs } from './blobs.ts';
 import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
 import { Figures } from './memory.ts';
+import { importMark } from './import-mark.ts';
 import { migrate } from './migrate.ts';
 import { enter, type Home, refuseOthers } from './entering.ts';
 import { SharedFeed } from './feed.ts';
@@ -66,7 +67,6 @@ import {
 import { readQueuePlace } from './reads/queue-place.ts';
 import { Reads } from './reads/reads.ts';
 import { WebhookReader } from './reads/webhook-reads.ts';
-import { importMark } from './transfer.ts';
 import { isOfData, storeError } from './trouble.ts';
 import { LeaseOver, Writer } from './writer.ts';
 

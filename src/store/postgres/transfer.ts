@@ -1,6 +1,7 @@
 // All that the store in PostgreSQL keeps, to be moved to another store, or from one.
 import { StoreError } from '../../domain/ports/store.ts';
 import {
+  copied,
   IN_A_NEW_STORE,
   type ImportMark,
   type LastNumbers,
@@ -17,7 +18,8 @@ import type { ExecutionRow } from '../rows.ts';
 import { executionStatements } from './changes.ts';
 import { EXECUTION_ROWS } from './columns.ts';
 import { type Connection, Database, type Value } from './database.ts';
-import { isServed } from './entering.ts';
+import { refuseServed } from './entering.ts';
+import { importMark } from './import-mark.ts';
 import { migrate } from './migrate.ts';
 import { MIGRATIONS } from './schema.ts';
 import { recount } from './recount.ts';
@@ -28,7 +30,6 @@ import { LOCK } from './writer.ts';
 const PIECE = 500;
 const NOT_OWN = `name NOT IN (${OWN_META.map((name) => `'${name}'`).join(', ')})`;
 const STEPS = 'SELECT max(step) AS known FROM execd.migrations';
-const MARK = `SELECT value FROM execd.meta WHERE name = 'import'`;
 const PUT_MARK = `INSERT INTO execd.meta (name, value) VALUES ('import', $1)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 const COLUMN_TYPES = `SELECT a.attname::text AS name, format_type(a.atttypid, NULL) AS type FROM pg_attribute a
@@ -36,6 +37,8 @@ const COLUMN_TYPES = `SELECT a.attname::text AS name, format_type(a.atttypid, NU
 const LAST = `SELECT name, n FROM execd.counters WHERE kind = 'last'`;
 const PUT_LAST = `INSERT INTO execd.counters (kind, name, n) VALUES ('last', $1, $2)
   ON CONFLICT (kind, name) DO UPDATE SET n = excluded.n`;
+/** An older export has the leases as they were in its store. */
+const END_LEASES = 'UPDATE execd.epochs SET until = 0 WHERE until IS DISTINCT FROM 0';
 const LANES = `DELETE FROM execd.delivery_lanes;
   INSERT INTO execd.delivery_lanes (lane, user_id, next_at)
     SELECT DISTINCT ON (lane) lane, user_id, next_at FROM execd.deliveries
@@ -59,15 +62,19 @@ export async function readStore(url: string): Promise<StoreReading> {
     const found = await connection.query<{ name: keyof LastNumbers; n: number }>(LAST);
     const lastNumbers: LastNumbers = { execution: 0, event: 0, entry: 0, delivery: 0 };
     for (const { name, n } of found) lastNumbers[name] = n;
-    return { kind: 'postgres', lastNumbers, rows: (table) => rowsOf(connection, table), close };
+    return {
+      kind: 'postgres',
+      lastNumbers,
+      rows: (table) => copied(table, rowsOf(connection, table)),
+      close,
+    };
   });
 }
 
 /** @throws StoreError when a server uses the database, or it cannot be used */
 export async function fillStore(url: string): Promise<StoreFilling> {
   return opened(url, 'execd import store', async (connection, close) => {
-    if (await isServed(connection))
-      throw new StoreError('The database is in use by an execd server. Stop it first');
+    await refuseServed(connection);
     await migrate(connection);
     return new Filling(connection, close);
   });
@@ -148,6 +155,7 @@ class Filling implements StoreFilling {
       await recount(this.#connection);
       for (const [name, n] of Object.entries(last)) await this.#connection.query(PUT_LAST, [name, n]);
       await this.#connection.send(LANES);
+      await this.#connection.send(END_LEASES);
       await this.#connection.send(SEQUENCES);
       await this.#connection.query(PUT_MARK, [JSON.stringify({ id, isDone: true } satisfies ImportMark)]);
     });
@@ -190,12 +198,6 @@ class Filling implements StoreFilling {
       throw storeError('Cannot write to the database', error);
     }
   }
-}
-
-/** What the database knows of an import into it. */
-export async function importMark(connection: Connection): Promise<ImportMark | null> {
-  const [row] = await connection.query<{ value: string }>(MARK);
-  return row === undefined ? null : (JSON.parse(row.value) as ImportMark);
 }
 
 function withoutOwn(table: Table, row: Row): Row {

@@ -347,7 +347,8 @@ export async function takeServerLock(connection: Connection): Promise<number | n
   return row?.got === true ? row.pid : null;
 }
 
-async function holderOf(connection: Connection): Promise<string | null> {
+/** Who has that lock. */
+export async function holderOf(connection: Connection): Promise<string | null> {
   const [holder] = await connection.query<{ name: string; address: string | null; pid: number }>(HOLDER);
   if (holder === undefined) return null;
   return `${holder.name || 'no name'}${holder.address === null ? '' : ` at ${holder.address}`}, backend ${holder.pid}`;

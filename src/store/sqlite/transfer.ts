@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { StoreError } from '../../domain/ports/store.ts';
 import {
+  copied,
   IN_A_NEW_STORE,
   type ImportMark,
   type LastNumbers,
@@ -30,6 +31,8 @@ const PIECE = 500;
 const NOT_OWN = `name NOT IN (${OWN_META.map((name) => `'${name}'`).join(', ')})`;
 const PUT_MARK = `INSERT INTO meta (name, value) VALUES ('import', ?)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+/** An older export has the leases as they were in its store. */
+const END_LEASES = 'UPDATE epochs SET until = 0 WHERE until IS NOT 0';
 const SET_LAST = 'INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)';
 
 /** @throws StoreError when there is no store, or one of another version that a server uses */
@@ -48,7 +51,7 @@ export function readStore(dataDir: string): StoreReading {
     const lastNumbers = lastOf(db);
     return {
       ...{ kind: 'sqlite', lastNumbers },
-      rows: (table) => rowsOf(db, table),
+      rows: (table) => copied(table, rowsOf(db, table)),
       close: async () => close(db, release),
     };
   } catch (error) {
@@ -141,6 +144,7 @@ class Filling implements StoreFilling {
         this.#statements.run('DELETE FROM sqlite_sequence WHERE name = ?', name);
         this.#statements.run(SET_LAST, name, n);
       }
+      this.#statements.run(END_LEASES);
       const { id } = importMark(this.#db) as ImportMark;
       this.#statements.run(PUT_MARK, JSON.stringify({ id, isDone: true } satisfies ImportMark));
     });
