@@ -79,8 +79,10 @@ function daemon(program: string, ...args: string[]) {
     killSignal: 'SIGKILL',
   });
   void child.then(({ failed, isTerminated }) => {
-    if (failed && !isTerminated)
-      check(false, `${program} runs (apt-get install prometheus prometheus-alertmanager)`);
+    if (!failed || isTerminated) return;
+    check(false, `${program} runs (apt-get install prometheus prometheus-alertmanager)`);
+    finish();
+    process.exit();
   });
   return child;
 }
