@@ -70,6 +70,7 @@ export async function buildApp(
   const engine: Engine = buildEngine(setting, parts, {
     ...{ circuits, conditions },
     onScheduleRun: (run, schedule) => listeners.onScheduleRun(run, schedule),
+    onSilence: (schedule) => listeners.onSilence(schedule),
     gone: () => gone.resolve(null),
     changedElsewhere: (what) => takeIn(what),
   });

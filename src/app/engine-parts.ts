@@ -20,6 +20,7 @@ export interface EngineMates {
   circuits: Circuits;
   conditions: ConditionThread;
   onScheduleRun: EngineDeps['onScheduleRun'];
+  onSilence: EngineDeps['onSilence'];
   gone: () => void;
   changedElsewhere: NonNullable<EngineDeps['changedElsewhere']>;
 }
@@ -41,7 +42,7 @@ export function buildEngine(
     tracing,
     webhookProblems,
   }: Parts,
-  { circuits, conditions, onScheduleRun, gone, changedElsewhere }: EngineMates,
+  { circuits, conditions, onScheduleRun, onSilence, gone, changedElsewhere }: EngineMates,
 ): Engine {
   const traces = createTraceIds();
   const facts = () =>
@@ -78,7 +79,7 @@ export function buildEngine(
       maxLiveBytes: config.EXECUTION_PLAN_MEMORY_BYTES,
       maxStepBytes: config.EXECUTION_PLAN_STEP_BYTES,
     },
-    ...{ times: { timesOf, cronProblem }, onScheduleRun },
+    ...{ times: { timesOf, cronProblem }, onScheduleRun, onSilence },
     syncIntervalMs: config.EXECUTION_SYNC_INTERVAL_MS,
     drainMs: config.EXECUTION_DRAIN_SECS * 1000,
     cleanupIntervalMs: config.EXECUTION_AUTO_CLEANUP ? config.EXECUTION_CLEANUP_INTERVAL * 1000 : null,

@@ -6,7 +6,7 @@ import { SseClients } from '../http/edge/sse.ts';
 import { toToldWire } from '../http/events/event-wire.ts';
 import { AuditLog } from '../observe/audit-log.ts';
 import { EventHandlers } from '../observe/event-handlers.ts';
-import { accountLog, logScheduleRun } from '../observe/event-log.ts';
+import { accountLog, logScheduleRun, logSilence } from '../observe/event-log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { Ratios } from '../observe/ratios.ts';
 import { WarmUps } from '../observe/warm-ups.ts';
@@ -124,5 +124,10 @@ function buildObservers(
     metrics.onScheduleRun(run.result);
     logScheduleRun(ofComponent(log, 'schedule'), run, schedule);
   };
-  return { sizes, metrics, warmUps, ratios, onScheduleRun };
+  const onSilence: EngineDeps['onSilence'] = (schedule) => {
+    metrics.onSilent();
+    logSilence(ofComponent(log, 'schedule'), schedule);
+    dispatcher.wake();
+  };
+  return { sizes, metrics, warmUps, ratios, onScheduleRun, onSilence };
 }

@@ -29,6 +29,10 @@ export interface RunFlags {
   root?: string;
   isolation?: string;
   network?: boolean;
+  lateStart?: string;
+  late?: string;
+  stuck?: string;
+  cancelLate?: boolean;
   retry?: string;
   retrySafe?: boolean;
   cache?: string | true;
@@ -53,6 +57,12 @@ export function specOf(words: readonly string[], flags: RunFlags, env: NodeJS.Pr
       idle_ms: optional(flags.idleTimeout, durationMs),
       queue_ms: optional(flags.queueTimeout, durationMs),
       total_ms: optional(flags.totalTimeout, durationMs),
+    }),
+    monitor: group({
+      late_start_ms: optional(flags.lateStart, durationMs),
+      late_ms: optional(flags.late, durationMs),
+      stuck_ms: optional(flags.stuck, durationMs),
+      cancel: flags.cancelLate,
     }),
     retry: flags.retry === undefined ? undefined : { attempts: wholeNumber(flags.retry) },
     retry_safe: flags.retrySafe,

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 4962fa9c89ccc280a36507b41cf63a066485fb76a1168f72777a641ec8944fcf.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 5b3a3f2c2f03035518c05317463fef0da3f34a5e166329da08272cff045d59a9.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2058,6 +2058,26 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    scheduleEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A schedule is silent
+         * @description execd sends it once if no run of a schedule completes for `silent_after_ms`.
+         */
+        post: operations["onScheduleEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     test: {
         parameters: {
             query?: never;
@@ -2116,6 +2136,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2167,6 +2188,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2223,6 +2245,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2279,6 +2302,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2326,6 +2350,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2361,6 +2386,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2412,6 +2438,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2468,6 +2495,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2529,6 +2557,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2590,6 +2619,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2642,6 +2672,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2682,6 +2713,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2742,6 +2774,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2795,6 +2828,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2853,6 +2887,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2911,6 +2946,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2960,6 +2996,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -2997,6 +3034,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -3145,6 +3183,17 @@ export interface components {
         Labels: {
             [key: string]: string;
         };
+        /** @description When execd reports the execution as late or stuck: an event, webhooks, and, if you want it, a cancel. */
+        Monitor: {
+            /** @description Adds the event `late_start` if no attempt has started so long after the acceptance or the start time, milliseconds. Default: off. */
+            late_start_ms?: number;
+            /** @description Adds the event `late` if it has not ended so long after the acceptance or the start time, milliseconds. Default: off. */
+            late_ms?: number;
+            /** @description Adds the event `stuck` if an attempt runs and shows no output and no progress for so long, milliseconds. Default: off. */
+            stuck_ms?: number;
+            /** @description Whether execd cancels the execution with the first of these events. Default: false. */
+            cancel?: boolean;
+        };
         /** @description When and how execd retries failed attempts. Default: one attempt. */
         Retry: {
             /** @description Attempts in total. Default: 3. */
@@ -3213,7 +3262,7 @@ export interface components {
             /** @description Receiver: an http or https URL, or `mailto:` and up to 10 addresses with commas between them. */
             url: string;
             /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
-            events?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+            events?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result?: boolean;
             /** @description CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent. */
@@ -3378,6 +3427,7 @@ export interface components {
             /** @description Higher runs earlier. */
             priority: number;
             timeouts: components["schemas"]["EffectiveTimeouts"];
+            monitor: components["schemas"]["EffectiveMonitor"];
             limits: components["schemas"]["EffectiveLimits"];
             /** @description How execd ends the processes; null if there are none. */
             stop: components["schemas"]["StopPolicy"] | null;
@@ -3459,7 +3509,7 @@ export interface components {
                 /** @description The receiver. */
                 url: string;
                 /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
-                events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
                 /** @description The condition of the request; null: each event is sent. */
@@ -3562,6 +3612,7 @@ export interface components {
         /** @description The policy that applies after all defaults. */
         AppliedPolicy: {
             timeouts: components["schemas"]["EffectiveTimeouts"];
+            monitor: components["schemas"]["EffectiveMonitor"];
             limits: components["schemas"]["EffectiveLimits"];
             /** @description How execd ends the processes; null if there are none. */
             stop: components["schemas"]["StopPolicy"] | null;
@@ -3620,6 +3671,30 @@ export interface components {
             /** @description Longest time without output, milliseconds; null: no limit. */
             idle_ms: number | null;
         };
+        /** @description When execd reports it as late or stuck, and what it has reported; null: never. */
+        EffectiveMonitor: {
+            /** @description Adds the event `late_start` if no attempt has started so long after the acceptance or the start time, milliseconds; null: off. */
+            late_start_ms: number | null;
+            /** @description Adds the event `late` if it has not ended so long after the acceptance or the start time, milliseconds; null: off. */
+            late_ms: number | null;
+            /** @description Adds the event `stuck` if an attempt runs and shows no output and no progress for so long, milliseconds; null: off. */
+            stuck_ms: number | null;
+            /** @description Whether execd cancels the execution with the first of these events. */
+            cancel: boolean;
+            /** @description What execd has reported, the oldest first; each event at most once. */
+            told: {
+                /**
+                 * @description The event.
+                 * @enum {string}
+                 */
+                event: "late_start" | "late" | "stuck";
+                /**
+                 * Format: date-time
+                 * @description When execd reported it.
+                 */
+                time: string;
+            }[];
+        } | null;
         /** @description Limits of the processes, after all defaults. */
         EffectiveLimits: {
             /** @description Most CPU time of all processes together, seconds. Null: no limit. */
@@ -3843,6 +3918,21 @@ export interface components {
             waiting: components["schemas"]["WhyWaiting"] | null;
             /** @description The reason of its end; null until the end. */
             end: components["schemas"]["WhyEnded"] | null;
+            /** @description What its monitor has reported, the oldest first. */
+            told: {
+                /**
+                 * @description The event.
+                 * @enum {string}
+                 */
+                event: "late_start" | "late" | "stuck";
+                /**
+                 * Format: date-time
+                 * @description When execd reported it.
+                 */
+                time: string;
+                /** @description The same in words. */
+                words: string;
+            }[];
             /** @description All attempts, the first one first. */
             attempts: components["schemas"]["WhyRetried"][];
             /** @description The cache; null if it does not use it. */
@@ -4094,6 +4184,10 @@ export interface components {
             success_ratio: number | null;
             /** @description Attempts beyond the first. */
             retries: number;
+            /** @description Executions that a monitor reported as late to start or to end. */
+            late: number;
+            /** @description Executions that a monitor reported as stuck. */
+            stuck: number;
             /** @description Time from the acceptance to the first attempt. */
             wait_ms: components["schemas"]["DurationSpread"] | null;
             /** @description Time from the first start to the last end. */
@@ -4240,6 +4334,7 @@ export interface components {
             priority?: number;
             /** @description Time limits of the plan. */
             timeouts?: components["schemas"]["PlanTimeouts"];
+            monitor?: components["schemas"]["PlanMonitor"];
             webhook?: components["schemas"]["WebhookTarget"];
             /**
              * Format: date-time
@@ -4285,6 +4380,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -4345,6 +4441,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -4410,6 +4507,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -4475,6 +4573,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -4531,6 +4630,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -4575,6 +4675,7 @@ export interface components {
             priority?: components["schemas"]["Priority"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
+            monitor?: components["schemas"]["Monitor"];
             output?: components["schemas"]["OutputOptions"];
             retry?: components["schemas"]["Retry"];
             retry_safe?: components["schemas"]["RetrySafe"];
@@ -4665,6 +4766,7 @@ export interface components {
             priority?: number;
             /** @description Time limits of the plan. */
             timeouts?: components["schemas"]["PlanTimeouts"];
+            monitor?: components["schemas"]["PlanMonitor"];
             /** @description Name of the step, unique within the plan. Default: `step_` and its index, such as `step_0`. */
             name?: string;
             /** @description With the strategy `dependency_graph`: names of the steps that must end first. */
@@ -4737,6 +4839,13 @@ export interface components {
         PlanTimeouts: {
             /** @description From submission to the end of the plan, milliseconds. */
             total_ms?: number;
+        };
+        /** @description When execd reports the plan as late: an event, webhooks, and, if you want it, a cancel. Steps have monitors of their own. */
+        PlanMonitor: {
+            /** @description Adds the event `late` if it has not ended so long after the acceptance or the start time, milliseconds. Default: off. */
+            late_ms?: number;
+            /** @description Whether execd cancels the execution with the first of these events. Default: false. */
+            cancel?: boolean;
         };
         /** @description Wait for a signal. Its payload is the value of the step. */
         WaitSignal: {
@@ -4813,6 +4922,7 @@ export interface components {
             labels: components["schemas"]["LabelsShown"];
             /** @description Priority of the steps that have none of their own. */
             priority: number;
+            monitor: components["schemas"]["EffectiveMonitor"];
             /** @description Longest time from submission to end, milliseconds; null: no limit. */
             total_ms: number | null;
             /** @description For a plan within a plan: the outer plan. */
@@ -4876,7 +4986,7 @@ export interface components {
                 /** @description The receiver. */
                 url: string;
                 /** @description Events to send. Default: completed, failed, cancelled, timed_out. */
-                events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
                 /** @description The condition of the request; null: each event is sent. */
@@ -5008,6 +5118,8 @@ export interface components {
              * @description No run is due after this time.
              */
             ends_at?: string;
+            /** @description Reports the schedule as silent if none of its runs has completed for so long, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never. */
+            silent_after_ms?: number;
             /**
              * @description Create it paused.
              * @default false
@@ -5062,6 +5174,8 @@ export interface components {
              * @description No run is due after this time.
              */
             ends_at?: string;
+            /** @description Reports the schedule as silent if none of its runs has completed for so long, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never. */
+            silent_after_ms?: number;
             /**
              * @description Create it paused.
              * @default false
@@ -5111,6 +5225,12 @@ export interface components {
             max_runs: number | null;
             /** @description No run is due after this time; null: no limit. */
             ends_at: string | null;
+            /** @description Silent after so long without a completed run, milliseconds; null: never. */
+            silent_after_ms: number | null;
+            /** @description When execd reported it as silent; null: it is not. */
+            silent_since: string | null;
+            /** @description When one of its runs completed last; null: none has. */
+            last_completed: string | null;
             /** @description The next due times, up to five. Of a paused schedule: as if it were active. */
             next: string[];
             /** @description The last due time that started something. */
@@ -5519,6 +5639,8 @@ export interface components {
                 /** @description Longest time without output, milliseconds; null: no limit. */
                 idle_ms: number | null;
             };
+            /** @description When execd reports its executions as late or stuck; null: never. */
+            monitor: components["schemas"]["Monitor"] | null;
             /** @description Limits of the processes; null for HTTP calls. */
             limits: components["schemas"]["EffectiveLimits"] | null;
             /** @description How execd ends the processes; null if there are none. */
@@ -6389,7 +6511,7 @@ export interface components {
              * @description The type of the event.
              * @enum {string}
              */
-            type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped";
+            type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped";
             /**
              * Format: date-time
              * @description When it happened.
@@ -6633,7 +6755,7 @@ export interface components {
              * @description Type of the event.
              * @enum {string}
              */
-            type: "execd.execution.accepted" | "execd.execution.queued" | "execd.execution.awaiting" | "execd.execution.started" | "execd.execution.retry_scheduled" | "execd.execution.status_changed" | "execd.execution.completed" | "execd.execution.failed" | "execd.execution.cancelled" | "execd.execution.timed_out" | "execd.execution.lost" | "execd.execution.skipped";
+            type: "execd.execution.accepted" | "execd.execution.queued" | "execd.execution.awaiting" | "execd.execution.started" | "execd.execution.retry_scheduled" | "execd.execution.late_start" | "execd.execution.late" | "execd.execution.stuck" | "execd.execution.status_changed" | "execd.execution.completed" | "execd.execution.failed" | "execd.execution.cancelled" | "execd.execution.timed_out" | "execd.execution.lost" | "execd.execution.skipped";
             /** @description The execution, or the user. */
             subject: string;
             /**
@@ -6677,6 +6799,61 @@ export interface components {
              */
             datacontenttype: "application/json";
             data: components["schemas"]["LowBalance"];
+        };
+        /** @description No run of a schedule has completed for too long. */
+        Silence: {
+            /**
+             * @description Always `silent`.
+             * @constant
+             */
+            type: "silent";
+            /**
+             * Format: date-time
+             * @description When execd reported it.
+             */
+            time: string;
+            /** @description The user of the schedule. */
+            user_id: string;
+            /** @description Name of the schedule. */
+            schedule: string;
+            /** @description Id of the schedule. */
+            schedule_id: string;
+            /** @description The bound of the schedule, milliseconds. */
+            silent_after_ms: number;
+            /** @description When one of its runs completed last; null: none has. */
+            last_completed: string | null;
+            /** @description The execution or plan that it started last; null: none. */
+            last_id: string | null;
+        };
+        /** @description An event of a schedule, as CloudEvents 1.0 specifies. */
+        ScheduleCloudEvent: {
+            /**
+             * @description Version of CloudEvents.
+             * @constant
+             */
+            specversion: "1.0";
+            /** @description Id of the event: the same for every try, and the value of `webhook-id`. */
+            id: string;
+            /** @description `urn:execd:` and the id of the server. */
+            source: string;
+            /**
+             * @description Type of the event.
+             * @enum {string}
+             */
+            type: "execd.schedule.silent";
+            /** @description The execution, or the user. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            /**
+             * @description Always `application/json`.
+             * @constant
+             */
+            datacontenttype: "application/json";
+            data: components["schemas"]["Silence"];
         };
         /** @description A test message, as CloudEvents 1.0 specifies. */
         TestCloudEvent: {
@@ -6728,7 +6905,7 @@ export interface components {
              *       "timed_out"
              *     ]
              */
-            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance" | "silent")[];
             /**
              * @description Include the result in the last event, as `result`. Default: false.
              * @default false
@@ -6771,7 +6948,7 @@ export interface components {
             /** @description The description of the request. */
             description: string | null;
             /** @description Events that are sent. */
-            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance" | "silent")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
             /** @description The condition of the request; null: each event is sent. */
@@ -6818,7 +6995,7 @@ export interface components {
             /** @description The description of the request. */
             description: string | null;
             /** @description Events that are sent. */
-            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance")[];
+            events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance" | "silent")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
             /** @description The condition of the request; null: each event is sent. */
@@ -6925,7 +7102,7 @@ export interface components {
              * @description Type of the event.
              * @enum {string}
              */
-            type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance";
+            type: "accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance" | "silent";
             /**
              * @description `failed`: all tries failed. `discarded`: the webhook was disabled first. `skipped`: `when` was false.
              * @enum {string}
@@ -9322,7 +9499,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only these types of events. Several values: repeat the parameter, or separate them with commas. */
-                type?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
+                type?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Only events after which the status is one of these. Several values: repeat the parameter, or separate them with commas. */
                 status?: ("pending" | "running" | "completed" | "failed" | "cancelled" | "timed_out")[];
                 /** @description Only these kinds. Several values: repeat the parameter, or separate them with commas. */
@@ -11659,6 +11836,20 @@ export interface operations {
                                 /** @description Whether the figure is within its threshold. True without a figure. */
                                 ok: boolean;
                             };
+                            /** @description Executions that a monitor has reported and that have not ended. */
+                            late_executions: {
+                                /** @description The figure now; null while nothing has been counted. */
+                                value: number | null;
+                                /** @description The threshold of the figure. */
+                                threshold: number;
+                                /**
+                                 * @description Whether `threshold` is the least or the most.
+                                 * @enum {string}
+                                 */
+                                bound: "least" | "most";
+                                /** @description Whether the figure is within its threshold. True without a figure. */
+                                ok: boolean;
+                            };
                             /** @description Targets that execd does not call at the moment. */
                             open_circuits: {
                                 /** @description The figure now; null while nothing has been counted. */
@@ -11883,6 +12074,56 @@ export interface operations {
         requestBody: {
             content: {
                 "application/cloudevents+json": components["schemas"]["AccountCloudEvent"];
+            };
+        };
+        responses: {
+            /** @description The receiver no longer exists: execd disables the webhook. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Delivered. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later, up to 8 times within about 28 hours. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not delivered: execd tries again later. It respects `Retry-After`. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onScheduleEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event: the same for every try. Use it to drop duplicates. */
+                "webhook-id": string;
+                /** @description When this try was sent, seconds since the epoch. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the base64 of the HMAC-SHA-256 of `ID.TIMESTAMP.BODY`, as Standard Webhooks specifies. Several, separated by spaces, while a secret is being rotated. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["ScheduleCloudEvent"];
             };
         };
         responses: {

@@ -79,6 +79,8 @@ export interface EngineDeps {
   times: { timesOf: TimesOf; cronProblem: (when: When, now: number) => string | null };
   /** Called with what became of each due time of a schedule. */
   onScheduleRun: (run: ScheduleRun, schedule: Schedule) => void;
+  /** Called when a schedule was reported as silent. */
+  onSilence: (schedule: Schedule) => void;
   /** What plans are made of: how they are checked, and their values worked out. */
   plans: Pick<PlansDeps, 'check' | 'parse' | 'conditions' | 'maxLiveBytes' | 'maxStepBytes'> &
     Pick<WaitsDeps, 'checkPayload'>;

@@ -21,6 +21,7 @@ import type { Changes } from './read/changes.ts';
 import type { Answering } from './run/answering.ts';
 import type { Asking } from './run/asking.ts';
 import type { Deadlines } from './run/deadlines.ts';
+import type { Monitors } from './run/monitors.ts';
 import type { LiveRuns } from './run/live-runs.ts';
 import type { Runners } from './read/runners.ts';
 import { recover, type RecoveryDeps } from './run/recovery.ts';
@@ -69,6 +70,7 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   changing: Changes;
   plans: Plans;
   deadlines: Deadlines;
+  monitors: Monitors;
   late: LateAccepts;
   writeBehind: WriteBehind;
   charges: Charges;
@@ -213,13 +215,14 @@ export class Life {
 
   /** Answers all who wait, and ends the runner and the store. */
   async close(): Promise<void> {
-    const { standing, schedulers, deadlines, disks, removals, reader } = this.#deps;
+    const { standing, schedulers, deadlines, monitors, disks, removals, reader } = this.#deps;
     const { waiters, streams, janitor, cacheRounds, charges, leases, runner, requests, store } = this.#deps;
     if (standing.state === 'stopped') return;
     standing.state = 'stopped';
     for (const alarm of this.#alarms()) void alarm.stop();
     for (const pool of POOLS) void schedulers[pool].close();
     deadlines.clear();
+    monitors.clear();
     disks.stop();
     removals.close();
     standing.giveUp();

@@ -13,6 +13,7 @@ import type { Plans } from './plans/plans.ts';
 import type { Joins } from './policies/joins.ts';
 import type { Deadlines } from './run/deadlines.ts';
 import type { LiveRuns } from './run/live-runs.ts';
+import type { Monitors } from './run/monitors.ts';
 import type { Scheduler } from './run/scheduler.ts';
 import type { Fires } from './schedules/fires.ts';
 import type { Starts } from './schedules/starts.ts';
@@ -23,6 +24,7 @@ export interface ObserversDeps {
   store: Pick<Store, 'get' | 'pendingToFollow'>;
   live: LiveRuns;
   deadlines: Deadlines;
+  monitors: Monitors;
   joins: Joins;
   plans: Plans;
   charges: Charges;
@@ -53,6 +55,7 @@ export class Observers {
   take(execution: Execution): void {
     const { deadlines, joins, plans, charges } = this.#deps;
     deadlines.follow(execution);
+    this.#deps.monitors.follow(execution);
     this.#deps.starts.follow(execution);
     this.#deps.fires.follow(execution);
     this.#deps.liveWaits.follow(execution);
@@ -65,12 +68,15 @@ export class Observers {
 
   /** Takes in what another engine has done. */
   takeOther(execution: Execution): void {
-    const { deadlines, joins, live } = this.#deps;
+    const { deadlines, monitors, joins, live } = this.#deps;
     const { id, runId, cache, status, spec, phase, timeouts } = execution;
     this.take(execution);
     const isHere = this.holds(execution);
     // Whoever runs it sees to its limits.
-    if (status === 'running' && !hasSteps(spec) && !isHere) deadlines.forget(id);
+    if (status === 'running' && !hasSteps(spec) && !isHere) {
+      deadlines.forget(id);
+      monitors.forget(id);
+    }
     if (cache !== null && (phase === 'queued' || phase === 'starting'))
       joins.offer(execution.userId, joinKey(execution, cache.key), runId);
     const run = isHere ? live.get(runId) : undefined;
@@ -92,8 +98,9 @@ export class Observers {
    * @throws StoreError
    */
   async lookAgain(): Promise<void> {
-    const { store, live, deadlines, plans, charges, changes, growth, streams } = this.#deps;
+    const { store, live, deadlines, monitors, plans, charges, changes, growth, streams } = this.#deps;
     deadlines.clear();
+    monitors.clear();
     await this.followPending();
     for (const { id } of live.all()) {
       const execution = await store.get(null, id);
@@ -109,12 +116,18 @@ export class Observers {
 
   /** @throws StoreError */
   async followPending(): Promise<void> {
-    const { store, deadlines, joins } = this.#deps;
+    const { store, joins } = this.#deps;
     for (const execution of await store.pendingToFollow()) {
-      deadlines.follow(execution);
+      this.watch(execution);
       const { cache } = execution;
       joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
     }
+  }
+
+  /** Sets the timers of an execution that was read from the store. */
+  watch(execution: Execution): void {
+    this.#deps.deadlines.follow(execution);
+    this.#deps.monitors.follow(execution);
   }
 
   /** Whether its last attempt was claimed by this engine. */

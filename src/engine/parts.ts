@@ -9,6 +9,7 @@ import type { Journal } from '../domain/ports/journal.ts';
 import type { Listener } from './feed/event-bus.ts';
 import { ONLY } from '../domain/ports/replica.ts';
 import type { Store } from '../domain/ports/store.ts';
+import type { MonitorEvent } from '../domain/spec/monitor.ts';
 import type { AccessRules } from '../domain/access/access-rules.ts';
 import { Hits } from './accept/hits.ts';
 import { Intake } from './accept/intake.ts';
@@ -45,6 +46,7 @@ import { Asking } from './run/asking.ts';
 import { Deadlines, untilStored } from './run/deadlines.ts';
 import { LiveCommands } from './run/live-commands.ts';
 import { LiveRuns } from './run/live-runs.ts';
+import { Monitors } from './run/monitors.ts';
 import { Runs, schedulerOf } from './run/runs.ts';
 import { Scheduler } from './run/scheduler.ts';
 import { UnderWay } from './run/under-way.ts';
@@ -130,6 +132,7 @@ interface Running {
   writeBehind: WriteBehind;
   changing: Changes;
   deadlines: Deadlines;
+  monitors: Monitors;
   runs: Runs;
 }
 
@@ -371,7 +374,10 @@ function running(deps: EngineDeps, parts: Parts): Running {
     signal: tell,
     quotasOf: (userId) => rules().quotasOf(userId),
   });
-  const trying = { clock, log: ofComponent(log, 'timeout'), signal: standing.signal };
+  const trying = {
+    ...{ clock, log: ofComponent(log, 'timeout'), signal: standing.signal },
+    what: 'a timeout',
+  };
   const writeBehind = new WriteBehind({ commit, clock, log: ofComponent(log, 'store'), intervalMs });
   const fill = () => {
     for (const pool of POOLS) schedulers[pool].fill();
@@ -396,6 +402,13 @@ function running(deps: EngineDeps, parts: Parts): Running {
         await changing.due(execution);
         schedulerOf(schedulers, execution).fill();
       }, trying),
+    }),
+    monitors: new Monitors({
+      ...{ clock, live },
+      tell: untilStored((execution, event: MonitorEvent) => changing.tell(execution, event), {
+        ...trying,
+        what: 'the event of a monitor',
+      }),
     }),
     runs: runsOf(deps, parts, writeBehind),
   };
@@ -437,6 +450,7 @@ function accepting(deps: EngineDeps, parts: Parts): Accepting {
       timesOf: times.timesOf,
       isRevoked,
       fired: deps.onScheduleRun,
+      silent: deps.onSilence,
     },
     submitAll: (caller, submissions) => stored(intake.submitAll(caller, submissions)),
     cancel: (caller, id, reason) => changing.cancel(caller, id, { reason, graceMs: null }),
@@ -473,6 +487,7 @@ function plansOf(deps: EngineDeps, parts: Parts): Plans {
     },
     submitAll: (caller, submissions) => parts.intake.submitAll(caller, submissions),
     stop: (plan, outcome) => changing.stopPlan(plan, outcome),
+    watch: (plan) => parts.observers.watch(plan),
   });
 }
 

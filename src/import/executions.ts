@@ -68,6 +68,7 @@ const NO_WORK: Work = { kind: 'exec', program: 'unknown' };
 const NOTHING_ASKED = {
   ...{ plan: null, labels: {}, priority: 0, limits: {}, stop: null, retry: null, retrySafe: false },
   timeouts: NO_TIMES,
+  monitor: null,
   outputPolicy: { maxBytes: 0, oversized: 'truncate', parse: null },
   ...{ concurrency: null, cache: null, cost: null, rerunOf: null, redriveOf: null, keptFrom: null },
   ...{ caller: null, isolation: 'none', hasNetwork: false, access: NO_ACCESS_FACTS, webhook: null },

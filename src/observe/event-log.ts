@@ -14,6 +14,7 @@ import {
 import { hasSteps } from '../domain/kinds.ts';
 import { type Cause, judge, type Outcome } from '../domain/outcome.ts';
 import type { Schedule, ScheduleRun } from '../domain/schedules/schedule.ts';
+import { isMonitorEvent, type MonitorEvent, monitorSays } from '../domain/spec/monitor.ts';
 import type { Log } from '../domain/ports/clock.ts';
 import type { Component } from '../domain/ports/component-log.ts';
 
@@ -26,10 +27,22 @@ export function eventLog(log: Log): (event: LifecycleEvent, execution: Execution
     if (event.type === 'accepted') cacheLine(log, facts, execution);
     // What is answered from the cache has ended with its acceptance.
     if (isFinished(execution) && event.type === execution.status) return endLines(log, facts, execution);
-    if (event.type === 'lost') log.warn(facts, `An attempt was lost: ${nameOf(execution)}`);
+    if (isMonitorEvent(event.type)) monitorLine(log, facts, event.type, execution);
+    else if (event.type === 'lost') log.warn(facts, `An attempt was lost: ${nameOf(execution)}`);
     else if (event.type === 'retry_scheduled') retryLine(log, facts, event, execution);
     else log.debug(facts, `Execution ${event.type}: ${nameOf(execution)}`);
   };
+}
+
+function monitorLine(
+  log: Log,
+  facts: Record<string, unknown>,
+  event: MonitorEvent,
+  execution: Execution,
+): void {
+  const { monitor } = execution;
+  const because = monitor === null ? undefined : monitorSays(monitor, event);
+  log.warn({ ...facts, because, cancel: monitor?.cancel }, `Execution ${event}: ${nameOf(execution)}`);
 }
 
 /** A step by its name, everything else by its operation or kind: as in step results. */
@@ -171,4 +184,11 @@ export function logScheduleRun(log: Log, run: ScheduleRun, { plan: { name }, use
   };
   if (result === 'refused' || result === 'missed') log.warn(facts, `A schedule did not start: ${name}`);
   else log.info(facts, `A schedule came due: ${name}`);
+}
+
+/** A schedule was reported as silent. */
+export function logSilence(log: Log, { plan, userId, completedAt, lastId }: Schedule): void {
+  const last = completedAt === null ? null : new Date(completedAt).toISOString();
+  const facts = { schedule: plan.name, user_id: userId, silent_after_ms: plan.silentAfterMs };
+  log.warn({ ...facts, last_completed: last, last_id: lastId }, `A schedule is silent: ${plan.name}`);
 }

@@ -72,6 +72,13 @@ const attempts = {
   awaiting: gauge('execd_awaiting_executions', 'Waits of plans for a signal, an approval or a time.'),
   paused: gauge('execd_paused', 'Pauses now: queue, operations, concurrency keys, maintenance.'),
   drained: gauge('execd_drained', '1 if this server is drained by the API: it starts nothing new.'),
+  monitorEvents: counter(
+    'execd_monitor_events_total',
+    'Executions that a monitor reported as late or stuck, and schedules as silent, by event.',
+    ['event'],
+    { query: 'sum by (event) (increase(execd_monitor_events_total[1h]))' },
+  ),
+  lateNow: gauge('execd_late_executions', 'Executions that a monitor has reported and that have not ended.'),
   scheduleRuns: counter('execd_schedule_runs_total', 'Due times of schedules, by result.', ['result']),
   cpuSeconds: counter('execd_command_cpu_seconds_total', 'CPU time of all processes of commands.'),
   maxRss: histogram('execd_command_max_rss_bytes', 'Peak memory of the processes of an attempt.', 'bytes'),

@@ -17,6 +17,8 @@ export interface Gauges {
   counts: StoreCounts;
   /** How much is paused. */
   pauses: number;
+  /** Live executions that a monitor has reported. */
+  lateExecutions: number;
   /** Whether this server is drained. */
   isDrained: boolean;
   queueAgeMs: number;
@@ -69,6 +71,7 @@ export interface Metrics {
   onEvent(event: LifecycleEvent, execution: Execution): void;
   onAccount(event: AccountEvent): void;
   onScheduleRun(result: string): void;
+  onSilent(): void;
   onRequest(method: string, route: string, status: number, seconds: number): void;
   onRefused(type: string): void;
   contentType: string;
@@ -221,6 +224,10 @@ function onEvents(
         meters.retries.inc({ operation_type: operationType(execution) });
         if (attempt !== undefined) onAttempt(execution, attempt);
         return;
+      case 'late_start':
+      case 'late':
+      case 'stuck':
+        return meters.monitorEvents.inc({ event: event.type });
       case 'lost':
         if (attempt?.outcome?.cause === 'lost') meters.lost.inc({ detail: attempt.outcome.detail });
         return;
@@ -276,6 +283,7 @@ async function collect(
   meters.delayed.set(now.counts.delayed);
   meters.awaiting.set(now.counts.awaiting);
   meters.paused.set(now.pauses);
+  meters.lateNow.set(now.lateExecutions);
   meters.drained.set(now.isDrained ? 1 : 0);
   const { pending, running, finished: ends } = now.counts;
   for (const [status, count] of Object.entries({ pending, running, ...ends }))
@@ -367,6 +375,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     onEvent: onEvents(meters, options.between, begin),
     onAccount: (event) => countAccount(meters, event),
+    onSilent: () => meters.monitorEvents.inc({ event: 'silent' }),
     onScheduleRun: (result) => meters.scheduleRuns.inc({ result }),
     onRequest(method, route, status, seconds) {
       // The child is looked up once for each of the few combinations: that is most of what an observation costs.

@@ -1,5 +1,6 @@
 // What a report needs of an execution that has ended, as a look at the tables finds it. Shared by the stores.
 import type { EndFacts } from '../domain/execution/report.ts';
+import type { MonitorEvent } from '../domain/spec/monitor.ts';
 import type { FinalStatus, Outcome } from '../domain/outcome.ts';
 
 export interface EndRow {
@@ -13,6 +14,8 @@ export interface EndRow {
   started_at: number | null;
   ended_at: number | null;
   attempts: number;
+  /** JSON of `Monitor['told']`; null without one. */
+  told: string | null;
 }
 
 /** Where the next piece begins. */
@@ -35,6 +38,7 @@ export function pieceOf(rows: readonly EndRow[], limit: number): EndsPiece {
       ...{ type: row.type, status: row.status, outcome: JSON.parse(row.outcome) as Outcome },
       ...{ createdAt: row.created_at, claimedAt: row.claimed_at, attempts: row.attempts },
       ...{ startedAt: row.started_at, endedAt: row.ended_at },
+      told: row.told === null ? [] : (Object.keys(JSON.parse(row.told) as object) as MonitorEvent[]),
     })),
     next: last === undefined ? null : { finishedAt: last.finished_at, id: last.id },
   };

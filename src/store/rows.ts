@@ -25,6 +25,7 @@ import {
   poolOf,
   type StoredCaller,
 } from '../domain/execution/execution.ts';
+import type { Monitor } from '../domain/spec/monitor.ts';
 import type { IsolationTier } from '../domain/isolation.ts';
 import type { EventType } from '../domain/event-types.ts';
 import { readJson, writeJson } from '../domain/exact-json.ts';
@@ -69,7 +70,7 @@ export interface ExecutionRow {
   /** JSON of `StaticFacts`. */
   facts: string;
   priority: number;
-  /** JSON of `Timeouts`. */
+  /** JSON of `Clocks`. */
   timeouts: string;
   phase: StoredPhase;
   status: Status;
@@ -107,6 +108,9 @@ export const CHANGING_COLUMNS = [
   ] as const),
   ...(['attempt', 'queued_at', 'retry_at', 'cancel_at', 'cancel_reason', 'finished_at', 'outcome'] as const),
 ] as const satisfies (keyof ExecutionRow)[];
+
+/** What an execution is timed by. */
+export type Clocks = Timeouts & { monitor?: Monitor };
 
 interface StaticFacts {
   labels: Record<string, string>;
@@ -263,7 +267,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | '
     step: plan?.step ?? null,
     spec: writeJson(execution.spec),
     priority: execution.priority,
-    timeouts: JSON.stringify(execution.timeouts),
+    timeouts: clocksText(execution),
     phase: 'queued',
     status: 'pending',
     revision: 0,
@@ -279,6 +283,14 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | '
     webhook: execution.webhook === null ? null : JSON.stringify(execution.webhook),
   };
 }
+
+/** The monitor is left out where there is none. */
+export function clocksText({ timeouts, monitor }: Pick<Execution, 'timeouts' | 'monitor'>): string {
+  return JSON.stringify(monitor === null ? timeouts : ({ ...timeouts, monitor } satisfies Clocks));
+}
+
+export const monitorOf = ({ timeouts }: Pick<ExecutionRow, 'timeouts'>): Monitor | null =>
+  (JSON.parse(timeouts) as Clocks).monitor ?? null;
 
 /** What the rows of executions that ended alike have in common; each gets the rest by `ownAnswer`. */
 export interface AnswerRow extends Omit<NewRow, 'facts'> {
@@ -325,6 +337,7 @@ export function toExecution(
   attempts: readonly AttemptRow[],
   known?: Execution['spec'],
 ): Execution {
+  const { monitor = null, ...timeouts } = JSON.parse(row.timeouts) as Clocks;
   const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
   const spec = known ?? (readJson(row.spec) as AnySpec);
   const facts = {
@@ -350,7 +363,7 @@ export function toExecution(
     concurrency: concurrencyOf(row),
     taskId: row.task_id,
     priority: row.priority,
-    timeouts: JSON.parse(row.timeouts) as Timeouts,
+    ...{ timeouts, monitor },
     revision: row.revision,
     eventSequence: row.event_sequence,
     webhook: parseOr(row.webhook, null) as Execution['webhook'],

@@ -44,6 +44,10 @@ interface Facts {
   caller: StoredCaller;
   keyId: string | null;
   submittedBy: string | null;
+  /** Left out in rows of earlier versions. */
+  completedAt?: number | null;
+  watchedFrom?: number;
+  silentAt?: number | null;
 }
 
 export interface ScheduleRunRow {
@@ -62,11 +66,14 @@ export const SCHEDULE_RUN_COLUMNS = [
 ] as const satisfies (keyof ScheduleRunRow)[];
 
 export function scheduleRow(schedule: Schedule): ScheduleRow {
-  const { caller, keyId, submittedBy, waiting } = schedule;
+  const { caller, keyId, submittedBy, completedAt, watchedFrom, silentAt, waiting } = schedule;
   return {
     ...{ id: schedule.id, user_id: schedule.userId, name: schedule.plan.name },
     plan: writeJson(schedule.plan),
-    facts: writeJson({ caller, keyId, submittedBy } satisfies Facts),
+    facts: writeJson({
+      ...{ caller, keyId, submittedBy },
+      ...{ completedAt, watchedFrom, silentAt },
+    } satisfies Facts),
     ...{ state: schedule.state, ended: schedule.ended, next_at: schedule.nextAt },
     wake_at: wakeAt(schedule),
     waiting: waiting.length === 0 ? null : JSON.stringify(waiting),
@@ -75,9 +82,16 @@ export function scheduleRow(schedule: Schedule): ScheduleRow {
   };
 }
 
+/** Earlier versions did not look for silence. */
+const planOf = ({ plan }: ScheduleRow): SchedulePlan => ({
+  silentAfterMs: null,
+  ...(readJson(plan) as Omit<SchedulePlan, 'silentAfterMs'>),
+});
+
 export function toSchedule(row: ScheduleRow): Schedule {
   return {
-    ...{ id: row.id, userId: row.user_id, plan: readJson(row.plan) as SchedulePlan },
+    ...{ id: row.id, userId: row.user_id, plan: planOf(row) },
+    ...{ completedAt: null, watchedFrom: row.updated_at, silentAt: null },
     ...(readJson(row.facts) as Facts),
     ...{ state: row.state, ended: row.ended, nextAt: row.next_at },
     waiting: row.waiting === null ? [] : (JSON.parse(row.waiting) as number[]),

@@ -11,6 +11,7 @@ import {
   type DeliveryTry,
   type DueDelivery,
   eventIdOf,
+  isEvent,
   subjectOf,
   type Told,
   userOfLane,
@@ -300,7 +301,7 @@ export class Dispatcher {
     const { record, webhook } = one;
     const { type, at: time } = record;
     const subject = subjectOf(record);
-    const about = type === 'low_balance' ? 'account' : 'execution';
+    const about = aboutOf(record);
     const ended = webhook.withResult ? await this.#ended(record) : null;
     if (ended === undefined) return note(null);
     const data = this.#deps.toData(record, ended);
@@ -344,10 +345,10 @@ export class Dispatcher {
     const { store, notifier } = this.#deps;
     const notification = webhook.notification ?? EACH_EVENT;
     let found: Found = NO_COURSE;
-    if (record.type !== 'low_balance' && webhook.executionId !== null) {
+    if (isEvent(record) && webhook.executionId !== null) {
       // It has one end, which follows no other.
       found = { ...NO_COURSE, course: courseOf(null, record).course };
-    } else if (record.type !== 'low_balance' && notifier.readsCourse(notification)) {
+    } else if (isEvent(record) && notifier.readsCourse(notification)) {
       const read = () => store.series(webhook.id);
       const kept = await untilDone(
         read,
@@ -392,7 +393,7 @@ export class Dispatcher {
 
   /** The execution that an event has ended; null for other events, and when it has been removed; undefined after a stop. */
   async #ended(told: Told): Promise<FinishedExecution | null | undefined> {
-    if (told.type === 'low_balance' || told.end === null) return null;
+    if (!isEvent(told) || told.end === null) return null;
     const read = () => this.#deps.store.finished(told.userId, told.executionId);
     return (await untilDone(read, this.#retrying('Cannot read a result for a webhook; execd retries')))
       ?.value;
@@ -402,7 +403,7 @@ export class Dispatcher {
   async #traceOf(told: Told): Promise<{ traceparent: string | null; span: DeliverySpan | null }> {
     const { store, tracing } = this.#deps;
     const execution =
-      told.type === 'low_balance' ? null : await store.get(null, told.executionId).catch(() => null);
+      isEvent(told) ? await store.get(null, told.executionId).catch(() => null) : null;
     if (execution === null) return { traceparent: null, span: null };
     const { id, trace } = execution;
     const span = tracing?.beginDelivery(trace, id) ?? null;
@@ -461,6 +462,12 @@ function lanesByUser(lanes: readonly string[], turn: number): Map<string, string
 function rotated<T>(all: readonly T[], turn: number): T[] {
   const first = turn % Math.max(1, all.length);
   return [...all.slice(first), ...all.slice(0, first)];
+}
+
+/** The middle of the type of an event, as CloudEvents has it. */
+function aboutOf(told: Told): 'account' | 'schedule' | 'execution' {
+  if (isEvent(told)) return 'execution';
+  return told.type === 'silent' ? 'schedule' : 'account';
 }
 
 const GONE = 410;

@@ -12,6 +12,8 @@ interface Said {
   user_id?: unknown;
   balance?: unknown;
   threshold?: unknown;
+  schedule?: unknown;
+  silent_after_ms?: unknown;
   error?: { message?: unknown } | null;
 }
 
@@ -21,6 +23,9 @@ const MARKS: Readonly<Record<string, string>> = {
   failed: '❌',
   timed_out: '⏱️',
   cancelled: '🚫',
+  late_start: '⏰',
+  late: '⏰',
+  stuck: '🧊',
 };
 
 /** What an event says, in one line. */
@@ -30,6 +35,8 @@ export function lineOf(event: object, { failures }: Course): string {
     typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   if (said.type === 'low_balance')
     return `⚠️ The balance of ${text(said.user_id)} is ${text(said.balance)}, below ${text(said.threshold)}.`;
+  if (said.type === 'silent')
+    return `🔇 No run of the schedule ${text(said.schedule)} has completed for ${text(said.silent_after_ms)} ms.`;
   const type = text(said.type) || 'test';
   const name = [text(said.operation) || text(said.kind) || 'execd', text(said.step)]
     .filter(Boolean)

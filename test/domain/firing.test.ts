@@ -1,5 +1,5 @@
 import t from 'tap';
-import { fire, fireByHand, goOn, startOf, wakeAt } from '../../src/domain/schedules/firing.ts';
+import { fire, fireByHand, goOn, hush, startOf, wakeAt } from '../../src/domain/schedules/firing.ts';
 import type { Schedule, Times } from '../../src/domain/schedules/schedule.ts';
 
 const HOUR = 3_600_000;
@@ -18,6 +18,7 @@ function schedule(plan: Partial<Schedule['plan']> = {}, more: Partial<Schedule> 
     plan: {
       ...{ name: 'n', description: null, when: {}, work: { kind: 'exec', program: 'true' } },
       ...{ overlap: 'skip', misfire: 'once', maxCatchUp: 3, jitterMs: 0, maxRuns: null, endsAt: null },
+      silentAfterMs: null,
       ...plan,
     },
     ...{
@@ -30,6 +31,7 @@ function schedule(plan: Partial<Schedule['plan']> = {}, more: Partial<Schedule> 
       lastAt: null,
       anchor: 0,
     },
+    ...{ completedAt: null, watchedFrom: 0, silentAt: null },
     ...{ revision: 1, createdAt: 0, updatedAt: 0, ...more },
   };
 }
@@ -116,4 +118,25 @@ t.test('jitter is a part of its bound that the schedule and the due time decide'
   t.equal(startOf(one, HOUR), startOf({ ...one, revision: 9 }, HOUR));
   t.equal(wakeAt(one), startOf(one, HOUR));
   t.equal(goOn(one, HOUR, times).nextAt, 2 * HOUR, 'due times stay as they are');
+});
+
+t.test('silence counts from the last run that completed, as time passes', async (t) => {
+  const between = (from: number, to: number) => to - from;
+  const quiet = (more: Partial<Schedule>) => schedule({ silentAfterMs: HOUR }, { nextAt: null, ...more });
+  for (const [more, due] of [
+    [{}, HOUR],
+    [{ watchedFrom: 5 }, HOUR + 5],
+    [{ watchedFrom: 5, completedAt: 9 }, HOUR + 9],
+    [{ watchedFrom: 9, completedAt: 5 }, HOUR + 9],
+    [{ state: 'paused' }, null],
+    [{ state: 'ended' }, null],
+    [{ silentAt: 7 }, null],
+    [{ nextAt: 3 }, 3],
+  ] as const) t.equal(wakeAt(quiet(more)), due, JSON.stringify(more));
+  t.equal(hush(quiet({}), HOUR - 1, between), null);
+  t.match(hush(quiet({}), HOUR, between), { silentAt: HOUR });
+  t.equal(hush(schedule(), 9 * HOUR, between), null, 'nobody asked');
+  const jumped = hush(quiet({}), 5 * HOUR, () => HOUR / 4);
+  t.match(jumped, { silentAt: null, watchedFrom: 4.75 * HOUR }, 'the clock was set forward by four hours and more');
+  t.equal(wakeAt(jumped as Schedule), 5.75 * HOUR);
 });

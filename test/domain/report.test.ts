@@ -12,7 +12,7 @@ const end = (more: Partial<EndFacts> = {}): EndFacts => ({
     startedAt: 20,
     endedAt: 120,
   },
-  ...{ attempts: 1, ...more },
+  ...{ attempts: 1, told: [], ...more },
 });
 const timeout: Partial<EndFacts> = {
   status: 'timed_out',
@@ -27,14 +27,14 @@ const cancelled: Partial<EndFacts> = {
 t.test('a report counts each operation by status, cause and duration', async (t) => {
   const ends = [
     end(),
-    end({ endedAt: 320 }),
+    end({ endedAt: 320, told: ['late_start', 'late'] }),
     end(timeout),
     end(cancelled),
     end({ type: 'resize', ...cancelled }),
   ];
   t.match(reportOf(ends), [
     {
-      ...{ type: 'exec', count: 4, successRatio: 2 / 3, retries: 2 },
+      ...{ type: 'exec', count: 4, successRatio: 2 / 3, retries: 2, late: 1, stuck: 0 },
       byStatus: { completed: 2, failed: 0, cancelled: 1, timed_out: 1 },
       wait: { average: 10, min: 10, max: 10 },
       run: { average: 167, min: 100, max: 300, p50: 100, p95: 300, p99: 300 },

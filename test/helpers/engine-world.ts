@@ -135,6 +135,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
     },
     times: { timesOf, cronProblem },
     onScheduleRun: () => undefined,
+    onSilence: () => undefined,
     credits: null,
     chargeWorkers: 2,
     plans: {

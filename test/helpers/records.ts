@@ -26,6 +26,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     labels: {},
     priority: 0,
     timeouts: { queueMs: null, attemptMs: 300_000, totalMs: null, idleMs: null },
+    monitor: null,
     limits: {},
     stop: null,
     outputPolicy: { maxBytes: 1000, oversized: 'truncate', parse: null },

@@ -17,6 +17,7 @@ import { keptResults } from './store-contract/kept-results.ts';
 import { conflicts, delays } from './store-contract/later.ts';
 import { ledger } from './store-contract/ledger.ts';
 import { listing } from './store-contract/listing.ts';
+import { monitors } from './store-contract/monitors.ts';
 import { plans } from './store-contract/plans.ts';
 import { quotas } from './store-contract/quotas.ts';
 import { reservations } from './store-contract/reservations.ts';
@@ -32,7 +33,7 @@ export { anyOrder } from './store-contract/any-order.ts';
 export { BEGINNING, type MakeWorld, type StoreWorld } from './store-contract/given.ts';
 
 const ALL = [
-  ...[acceptance, claims, fences, cancels, keys, listing, retries, delays, schedules, conflicts, joins],
+  ...[acceptance, claims, fences, cancels, keys, listing, retries, delays, schedules, monitors, conflicts, joins],
   ...[
     concurrency,
     turns,

@@ -159,8 +159,10 @@ export function executionTable({ terminal }: Session, list: readonly Execution[]
   return table(terminal.out, columns, list);
 }
 
-/** The status, and in brackets what makes it clearer: the exit code, the phase. */
-export function statusWords({ status, phase, outcome }: Execution): string {
+/** The status, and in brackets what makes it clearer: the exit code, what a monitor has reported, the phase. */
+export function statusWords({ status, phase, outcome, monitor }: Execution): string {
+  const told = phase === 'done' ? undefined : monitor?.told.at(-1);
+  if (told !== undefined) return `${status} (${told.event.replace('_', ' ')})`;
   if (outcome?.cause === 'exited' && status === 'failed') return `${status} (${outcome.exit_code ?? ''})`;
   if (outcome?.cause === 'signalled') return `${status} (${outcome.signal ?? ''})`;
   if (outcome?.cause === 'lost') return `${status} (lost)`;

@@ -21,6 +21,7 @@ interface PutFlags extends RunFlags {
   misfire?: string;
   jitter?: string;
   maxRuns?: string;
+  silentAfter?: string;
   paused?: boolean;
   plan?: string;
 }
@@ -52,6 +53,10 @@ export function scheduleCommands(program: Command, session: Session): void {
     .option('--misfire <policy>', 'skip, once or catch_up, if execd was down or late')
     .option('--jitter <duration>', 'each start is late by a part of this')
     .option('--max-runs <number>', 'ends after so many runs')
+    .option('--silent-after <duration>', 'report it as silent after so long without a completed run')
+    .option('--late <duration>', 'report a run as late if it has not ended by then')
+    .option('--stuck <duration>', 'report a run as stuck after so long without output or progress')
+    .option('--cancel-late', 'also cancel a run that is reported')
     .option('--paused', 'create it paused')
     .option('-c, --command <line>', 'a bash command line instead of a program')
     .option('--operation <name>', 'an operation of the server')
@@ -104,6 +109,7 @@ async function put(session: Session, name: string, words: string[], flags: PutFl
     ...{ cron: flags.cron, every_ms: optional(flags.every, durationMs), at, timezone: flags.timezone },
     ...{ overlap: flags.overlap, misfire: flags.misfire, jitter_ms: optional(flags.jitter, durationMs) },
     ...{ max_runs: optional(flags.maxRuns, wholeNumber), paused: flags.paused },
+    silent_after_ms: optional(flags.silentAfter, durationMs),
     ...work,
   });
   const path = { name };
@@ -119,7 +125,7 @@ async function list({ client, terminal, isJson }: Session): Promise<void> {
   if (isJson) return terminal.json(answer.items);
   const columns = [
     { name: 'NAME', value: (one: Schedule) => one.name },
-    { name: 'STATE', value: (one: Schedule) => one.state },
+    { name: 'STATE', value: (one: Schedule) => (one.silent_since === null ? one.state : 'silent') },
     { name: 'WHEN', value: whenOf },
     { name: 'NEXT', value: (one: Schedule) => one.next[0] ?? '-' },
     { name: 'LAST', value: (one: Schedule) => one.last ?? '-' },

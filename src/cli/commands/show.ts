@@ -60,6 +60,7 @@ function summary({ terminal: { out } }: Session, one: Execution): string {
     ],
     ['Task', one.task_id === null ? null : plain(one.task_id)],
     ['Plan', one.plan_id === null ? null : `${one.plan_id}, step ${one.step ?? ''}`],
+    ['Monitor', monitorWords(one)],
     ['User', one.user_id],
     ['Created', one.timestamps.created],
     ['Next', nextStep(one)],
@@ -81,6 +82,18 @@ function tookWords(one: Execution): string {
   const limits = [`limit ${shownDuration(one.timeouts.attempt_ms)}`];
   if (one.timeouts.idle_ms !== null) limits.push(`idle ${shownDuration(one.timeouts.idle_ms)}`);
   return `${took} (${limits.join(', ')})`;
+}
+
+/** What was reported, and what is watched. */
+function monitorWords({ monitor }: Execution): string | null {
+  if (monitor === null) return null;
+  const { late_start_ms: start, late_ms: late, stuck_ms: stuck, cancel, told } = monitor;
+  const bounds = { 'late start': start, late, stuck };
+  const watched = Object.entries(bounds).flatMap(([name, ms]) =>
+    ms === null ? [] : [`${name} after ${shownDuration(ms)}`],
+  );
+  const reported = told.map(({ event, time }) => `${event.toUpperCase()} since ${time}`);
+  return [...reported, ...watched, ...(cancel ? ['then cancelled'] : [])].join(', ');
 }
 
 /** While it runs: what it says, when it will probably end, and what it uses. */

@@ -1,5 +1,6 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
 import { carrierFacts, hasNoRun, hasSteps, type Kind } from '../kinds.ts';
+import type { Monitor } from '../spec/monitor.ts';
 import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
@@ -189,6 +190,8 @@ interface Facts {
   labels: Record<string, string>;
   priority: number;
   timeouts: Timeouts;
+  /** When it is reported as late or stuck, and what has been reported; null without one. */
+  monitor: Monitor | null;
   outputPolicy: OutputPolicy;
   /** What its processes may use. */
   limits: ResourceLimits;

@@ -1,5 +1,6 @@
 // What executions of each operation or kind came to in a window of time: how many, how they ended, how long they waited and ran. Pure.
 import { judge, type Cause, type FinalStatus, FINAL_STATUSES, type Outcome } from '../outcome.ts';
+import type { MonitorEvent } from '../spec/monitor.ts';
 import type { ErrorCode } from '../errors.ts';
 
 /** An end, as far as a report needs it. Times are ms since the epoch. */
@@ -16,6 +17,8 @@ export interface EndFacts {
   endedAt: number | null;
   /** Attempts that have an outcome. */
   attempts: number;
+  /** What its monitor has reported. */
+  told: readonly MonitorEvent[];
 }
 
 /** Null: there was none to measure. */
@@ -28,6 +31,10 @@ export interface OperationReport {
   /** Of all that ended, but for those that were cancelled; null without any. */
   successRatio: number | null;
   retries: number;
+  /** Executions that a monitor has reported as late to start or to end. */
+  late: number;
+  /** The same as stuck. */
+  stuck: number;
   /** From its acceptance to its first attempt, milliseconds. */
   wait: Spread;
   /** From the first start to the last end, milliseconds. */
@@ -52,6 +59,8 @@ function oneOf(type: string, ends: readonly EndFacts[]): OperationReport {
     ...{ type, count: ends.length, byStatus },
     successRatio: tried === 0 ? null : byStatus.completed / tried,
     retries: ends.reduce((sum, { attempts }) => sum + Math.max(0, attempts - 1), 0),
+    late: ends.filter(({ told }) => told.includes('late') || told.includes('late_start')).length,
+    stuck: ends.filter(({ told }) => told.includes('stuck')).length,
     wait: spreadOf(
       ends.flatMap(({ createdAt, claimedAt }) =>
         claimedAt === null ? [] : Math.max(0, claimedAt - createdAt),

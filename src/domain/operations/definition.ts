@@ -7,6 +7,7 @@ import { priceSchema } from '../credits/price-schema.ts';
 import {
   cache,
   labels,
+  monitor,
   operationName,
   priority,
   retry,
@@ -156,6 +157,7 @@ export function operationSchema(limits: SpecLimits) {
       params: paramsSchema.prefault({}),
       run,
       timeouts: timeoutsSchema(limits).optional(),
+      monitor: monitor.optional(),
       limits: resourceLimits(limits).optional(),
       stop: stopSchema(limits.maxGraceMs).optional(),
       adaptive_timeout: adaptiveTimeoutSchema(limits).optional(),
@@ -194,7 +196,9 @@ export function operationSchema(limits: SpecLimits) {
         });
       const ofSteps = OF_STEPS.filter((name) => one[name] !== undefined).map((name) => [name]);
       const times = Object.keys(one.timeouts ?? {}).filter((name) => name !== 'total_ms');
-      for (const path of [...ofSteps, ...times.map((name) => ['timeouts', name])])
+      const monitors = Object.keys(one.monitor ?? {}).filter((name) => name !== 'late_ms' && name !== 'cancel');
+      const unfit = [...times.map((name) => ['timeouts', name]), ...monitors.map((name) => ['monitor', name])];
+      for (const path of [...ofSteps, ...unfit])
         context.addIssue({
           code: 'custom',
           path,

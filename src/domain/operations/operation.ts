@@ -124,6 +124,7 @@ export function policiesOver(
     retry_safe,
     ...present(own),
     timeouts: over(own.timeouts, definition.timeouts),
+    monitor: over(own.monitor, definition.monitor),
     limits: over(own.limits, definition.limits),
     stop: over(own.stop, definition.stop),
     retry: over(own.retry, definition.retry),
@@ -184,6 +185,7 @@ const OF_PLANS = [
   'labels',
   'priority',
   'timeouts',
+  'monitor',
   'webhook',
   'start_at',
   'delay_ms',
@@ -202,6 +204,9 @@ export function resolvePlan(operations: Operations, request: OperationSpec): Pla
     ...Object.keys(request.timeouts ?? {})
       .filter((name) => name !== 'total_ms')
       .map((name) => `timeouts/${name}`),
+    ...Object.keys(request.monitor ?? {})
+      .filter((name) => name !== 'late_ms' && name !== 'cancel')
+      .map((name) => `monitor/${name}`),
   ];
   const message = `must be left out, because the operation ${request.name} is a plan; set it in its steps`;
   if (unfit.length > 0) throw refuse(unfit.map((name) => ({ field: `/${name}`, message })));
@@ -215,6 +220,7 @@ export function resolvePlan(operations: Operations, request: OperationSpec): Pla
     ...{ task_id, webhook, start_at, delay_ms },
     priority: request.priority ?? definition.priority,
     timeouts: over(request.timeouts, definition.timeouts),
+    monitor: over(request.monitor, definition.monitor),
     labels: over(request.labels, definition.labels),
     operation: { name: request.name, version, params },
   }) as PlanSpec;
@@ -222,12 +228,12 @@ export function resolvePlan(operations: Operations, request: OperationSpec): Pla
 
 /** Asks for the operation of a plan again, with some parameters changed. */
 export function requestAgain(
-  { operation, task_id, labels, priority, timeouts, webhook }: PlanSpec & { operation: object },
+  { operation, task_id, labels, priority, timeouts, monitor, webhook }: PlanSpec & { operation: object },
   params: Readonly<Record<string, unknown>>,
 ): OperationSpec {
   const { name, params: before } = operation;
   const request = { kind: 'operation', name, params: { ...before, ...params } } as const;
-  return present({ ...request, task_id, labels, priority, timeouts, webhook }) as OperationSpec;
+  return present({ ...request, task_id, labels, priority, timeouts, monitor, webhook }) as OperationSpec;
 }
 
 /**
@@ -282,6 +288,7 @@ export function effectivePolicy(definition: OperationDefinition, defaults: Opera
   const oversized = output?.oversized ?? defaults.oversized;
   return {
     timeouts: toWireTimes(resolveTimes(timeouts, { attemptMs: defaults.attemptMs })),
+    monitor: definition.monitor ?? null,
     limits: !takesProcess(definition.run)
       ? null
       : eachLimit((name) => definition.limits?.[name] ?? defaults.limits[name] ?? null),

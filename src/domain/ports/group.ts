@@ -20,6 +20,7 @@ import type {
 } from '../execution/execution.ts';
 import type { ExecutionId } from '../ids.ts';
 import type { Outcome } from '../outcome.ts';
+import type { MonitorEvent } from '../spec/monitor.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
 import type { StoredOperation } from '../operations/stored.ts';
 import type { Pause } from '../pauses.ts';
@@ -216,6 +217,18 @@ export interface ExpirePart {
   outcome:
     | { cause: 'queue_timeout'; limitMs: number }
     | { cause: 'total_timeout'; limitMs: number; process: null };
+}
+
+/**
+ * Adds the event of a monitor to an execution, without a move. Stale when it has it already, or when it is no longer true: the
+ * execution has ended, or has started, or runs another attempt.
+ */
+export interface TellPart {
+  type: 'tell';
+  executionId: ExecutionId;
+  event: MonitorEvent;
+  /** That it was decided on. */
+  attempt: number;
 }
 
 /** Changes of a live execution, decided on what it was at a revision; stale at any other. */
@@ -449,6 +462,7 @@ export type Part =
   | RetryPart
   | DuePart
   | ExpirePart
+  | TellPart
   | CachePart
   | FilesPart
   | ApiKeysPart

@@ -41,10 +41,53 @@ function hash(text: string): number {
   return sum >>> 0;
 }
 
-/** When something is due of it next; null for never. */
+/** When something is to be done for it next, a start or a look at its silence; null for never. */
 export function wakeAt(schedule: Schedule): number | null {
+  const times = [fireAt(schedule), silenceAt(schedule)].filter((at) => at !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** When its next start is due; null for never. */
+function fireAt(schedule: Schedule): number | null {
   const { state, nextAt } = schedule;
   return state !== 'active' || nextAt === null ? null : startOf(schedule, nextAt);
+}
+
+/** Since when no run of it has completed. */
+export const quietSince = ({ completedAt, watchedFrom }: Schedule): number =>
+  Math.max(completedAt ?? 0, watchedFrom);
+
+/** When it is to be reported as silent; null when it is already, or never is. */
+export function silenceAt(schedule: Schedule): number | null {
+  const { plan, state, silentAt } = schedule;
+  if (plan.silentAfterMs === null || state !== 'active' || silentAt !== null) return null;
+  return quietSince(schedule) + plan.silentAfterMs;
+}
+
+/** Begins to count its silence anew. */
+export const watchFrom = (schedule: Schedule, now: number): Schedule => ({
+  ...schedule,
+  watchedFrom: now,
+  silentAt: null,
+});
+
+/**
+ * What is to be stored of its silence now; null when nothing is.
+ *
+ * @param between milliseconds between two times, without the jumps of the wall clock between them
+ */
+export function hush(
+  schedule: Schedule,
+  now: number,
+  between: (from: number, to: number) => number,
+): Schedule | null {
+  const at = silenceAt(schedule);
+  if (at === null || at > now || schedule.plan.silentAfterMs === null) return null;
+  const quietMs = between(quietSince(schedule), now);
+  // The wall clock was set forward: what has not passed is counted from there.
+  return quietMs < schedule.plan.silentAfterMs
+    ? { ...schedule, watchedFrom: now - quietMs }
+    : { ...schedule, silentAt: now };
 }
 
 /** The next due time after one, with which the schedule goes on, or its end. */
@@ -72,7 +115,7 @@ export function fire(schedule: Schedule, moment: Moment): Firing | null {
     const schedule_ = isLast ? end(started, whyLast(started)) : started;
     return { schedule: schedule_, runs: [], start: { dueAt: first, isManual: false }, cancels: false };
   }
-  const wake = wakeAt(schedule);
+  const wake = fireAt(schedule);
   if (wake === null || wake > now || schedule.nextAt === null) return null;
   const { due, missed } = choose(schedule, schedule.nextAt, moment);
   const runs = missed.map(({ dueAt, detail }) => runOf(schedule, dueAt, 'missed', now, detail));

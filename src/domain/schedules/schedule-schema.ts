@@ -91,5 +91,13 @@ export const scheduleShape = {
     ),
   max_runs: z.int().min(1).max(1_000_000_000).optional().describe('Ends after this many runs.'),
   ends_at: instant.optional().describe('No run is due after this time.'),
+  silent_after_ms: z
+    .int()
+    .min(MIN_EVERY_MS)
+    .max(YEAR_MS)
+    .optional()
+    .describe(
+      'Reports the schedule as silent if none of its runs has completed for so long, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never.',
+    ),
   paused: z.boolean().default(false).describe('Create it paused.'),
 };

@@ -24,6 +24,8 @@ export interface SchedulePlan {
   jitterMs: number;
   maxRuns: number | null;
   endsAt: number | null;
+  /** It is reported as silent after so long without a run that has completed, milliseconds; null: never. */
+  silentAfterMs: number | null;
 }
 
 export interface Schedule {
@@ -46,6 +48,12 @@ export interface Schedule {
   /** What it has started last. */
   lastId: ExecutionId | null;
   lastAt: number | null;
+  /** When a run of it has completed last, ms since the epoch; null before the first. */
+  completedAt: number | null;
+  /** From when on its silence counts, if nothing has completed since: its creation, its last change, or the end of a pause. */
+  watchedFrom: number;
+  /** When it was reported as silent; null while it is not. */
+  silentAt: number | null;
   /** Every `every_ms` counts from here. */
   anchor: number;
   revision: number;

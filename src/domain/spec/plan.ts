@@ -8,6 +8,7 @@ import {
   idempotencyKey,
   labels,
   osString,
+  planMonitor,
   planTimeouts,
   priority,
   type SpecLimits,
@@ -140,6 +141,7 @@ const planShape = {
   labels: labels.optional().describe('Labels of the plan and of its steps.'),
   priority: priority.optional().describe('Priority of the steps that have none of their own. Default: 0.'),
   timeouts: planTimeouts.optional().describe('Time limits of the plan.'),
+  monitor: planMonitor.optional(),
 };
 /** What a plan has that is no step. */
 const planFields = z.strictObject({
@@ -216,6 +218,7 @@ export const planParts = {
   ForEach: stepShape.foreach.unwrap(),
   While: stepShape.while.unwrap(),
   PlanTimeouts: planTimeouts,
+  PlanMonitor: planMonitor,
   ...waitParts,
 };
 

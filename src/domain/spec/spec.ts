@@ -13,6 +13,7 @@ import { limitsShape } from './limits-schema.ts';
 import { progress } from './progress.ts';
 import { sandboxShape } from './sandbox.ts';
 import { scalarsShape } from './scalars.ts';
+import { askedMonitor, askedPlanMonitor } from './monitor.ts';
 import { askedTimesShape } from './times.ts';
 import { quoted } from '../errors.ts';
 import { CAUSES, type Cause } from '../outcome.ts';
@@ -177,6 +178,15 @@ const wholeMs = (max: number, setting?: string) =>
 export const planTimeouts = z.strictObject({
   total_ms: wholeMs(WEEK_MS).optional().describe('From submission to the end of the plan, milliseconds.'),
 });
+
+/** When execd reports that it is late or stuck. */
+export const monitor = askedMonitor(wholeMs(WEEK_MS)).describe(
+  'When execd reports the execution as late or stuck: an event, webhooks, and, if you want it, a cancel.',
+);
+/** The same of a plan. */
+export const planMonitor = askedPlanMonitor(wholeMs(WEEK_MS)).describe(
+  'When execd reports the plan as late: an event, webhooks, and, if you want it, a cancel. Steps have monitors of their own.',
+);
 
 /** The clocks, milliseconds. */
 export function timeoutsSchema(limits: Pick<SpecLimits, 'maxAttemptMs'>) {
@@ -436,6 +446,7 @@ function sharedShape(parts: SpecParts) {
     priority: fields.priority.optional(),
     on_limit: fields.on_limit.optional(),
     timeouts: parts.timeouts.optional(),
+    monitor: monitor.optional(),
     output: parts.output.optional(),
     retry: retry.optional(),
     retry_safe: fields.retry_safe.optional(),
@@ -565,6 +576,7 @@ export const commonParts = {
   Artifacts: artifacts,
   Progress: progress,
   Labels: labels,
+  Monitor: monitor,
   Retry: retry,
   RetryOn: retry.shape.retry_on.unwrap(),
   CacheOptions: cache,

@@ -6,6 +6,7 @@ import type { EventType, WebhookEventType } from '../event-types.ts';
 import type { EventFilter, EventRecord } from '../execution/events.ts';
 import type { ExecutionId } from '../ids.ts';
 import { FINAL_STATUSES } from '../outcome.ts';
+import type { Schedule } from '../schedules/schedule.ts';
 import { isMail, MAIL_SCHEME } from '../spec/mail.ts';
 import type { Course, Notification, Template } from '../spec/notification.ts';
 
@@ -55,8 +56,33 @@ export interface LowBalance {
   executionId: ExecutionId | null;
 }
 
+/** No run of a schedule has completed for too long. */
+export interface Silence {
+  type: 'silent';
+  userId: string;
+  at: number;
+  schedule: { id: string; name: string };
+  silentAfterMs: number;
+  /** When a run has completed last; null: none has. */
+  completedAt: number | null;
+  /** What it has started last; null: nothing. */
+  executionId: ExecutionId | null;
+}
+
 /** What a delivery tells of. */
-export type Told = EventRecord | LowBalance;
+export type Told = EventRecord | LowBalance | Silence;
+
+/** Whether it is an event of an execution. */
+export const isEvent = (told: Told): told is EventRecord =>
+  told.type !== 'low_balance' && told.type !== 'silent';
+
+/** What is told of a silent schedule; null for one that is never silent. */
+export function silenceOf({ id, userId, plan, completedAt, lastId }: Schedule, at: number): Silence | null {
+  const { name, silentAfterMs } = plan;
+  if (silentAfterMs === null) return null;
+  const about = { type: 'silent', userId, at, schedule: { id, name } } as const;
+  return { ...about, silentAfterMs, completedAt, executionId: lastId };
+}
 
 /** Null for an entry that has not taken the balance below the threshold. */
 export function lowBalanceOf(entry: LedgerEntry): LowBalance | null {
@@ -150,12 +176,15 @@ export function userOfLane(lane: string): string {
 
 /** The id of an event outside of this server: the same at every try and for every receiver. */
 export function eventIdOf(told: Told): string {
-  return told.type === 'low_balance' ? `ledger.${told.position}` : `${told.executionId}.${told.sequence}`;
+  if (told.type === 'low_balance') return `ledger.${told.position}`;
+  if (told.type === 'silent') return `schedule.${told.schedule.id}.${told.at}`;
+  return `${told.executionId}.${told.sequence}`;
 }
 
 /** What an event is about. What has the same subject is told in its order. */
 export function subjectOf(told: Told): string {
-  return told.type === 'low_balance' ? told.userId : told.executionId;
+  if (told.type === 'low_balance') return told.userId;
+  return told.type === 'silent' ? told.schedule.id : told.executionId;
 }
 
 const SECRET_BYTES = 32;

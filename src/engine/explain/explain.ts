@@ -2,6 +2,7 @@
 // Reads only; each part is a pure function of the record and of what the queue knows now.
 import type { Pauses } from '../policies/pauses.ts';
 import { hasSteps, isWait } from '../../domain/kinds.ts';
+import { type MonitorEvent, monitorSays, toldBy } from '../../domain/spec/monitor.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
@@ -38,6 +39,8 @@ export interface Explanation {
   waitedMs: number;
   waiting: WhyWaiting | null;
   end: WhyEnded | null;
+  /** What its monitor has reported, the oldest first. */
+  told: { event: MonitorEvent; at: number; words: string }[];
   attempts: WhyRetried[];
   cache: WhyMissed | null;
   /** Null where it cannot be run again now: it is live, or the server accepts nothing. */
@@ -79,16 +82,26 @@ export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps
   const waiting = execution.status === 'pending' ? await waitingOf(execution, deps) : null;
   const end = isFinished(execution) ? whyEnded(execution) : null;
   const steps = isPlan ? stepsOf(await deps.plans.get(caller, id)) : null;
+  const told = toldOf(execution);
   const firstClaim = execution.attempts[0]?.claimedAt;
   const until = firstClaim ?? (isFinished(execution) ? execution.finishedAt : deps.clock.now());
   return {
-    ...{ view, waiting, end, steps },
-    summary: summaryOf(execution, waiting, end, steps),
+    ...{ view, waiting, end, steps, told },
+    summary: [summaryOf(execution, waiting, end, steps), ...(end === null ? told : []).map(({ words }) => words)].join(' '),
     waitedMs: isPlan ? 0 : Math.max(0, deps.clock.between(execution.createdAt, until)),
     attempts: whyRetried(execution),
     cache: execution.cache === null ? null : whyMissed(execution, await earlierOf(execution, deps)),
     rerun: await rerunOf(caller, execution, deps),
   };
+}
+
+/** In the past tense: it may have started, or written something, since. */
+function toldOf({ monitor }: Execution): Explanation['told'] {
+  if (monitor === null) return [];
+  return toldBy(monitor).map(({ event, at }) => ({
+    ...{ event, at },
+    words: `Its monitor reported at ${new Date(at).toISOString()}: ${monitorSays(monitor, event)}.`,
+  }));
 }
 
 async function waitingOf(execution: PendingExecution, deps: ExplainDeps): Promise<WhyWaiting> {

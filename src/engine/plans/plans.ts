@@ -47,6 +47,8 @@ export interface PlansDeps extends Omit<
   /** Bytes that the steps of one plan put into the store, at most. */
   maxStepBytes: number;
   queue: Pick<StepRoomDeps, 'freeSlots' | 'maxQueued' | 'queuedOf'>;
+  /** Sets the timers of a plan that was read from the store. */
+  watch(plan: Execution): void;
   /** Of this start. */
   epoch(): number | undefined;
   /** Woken by each move of a plan and of its steps. */
@@ -86,6 +88,7 @@ export class Plans {
     const plans = found.filter((_, i) => taken[i]?.status === 'applied');
     const bytes = await store.stepBytes(plans.map(({ id }) => id));
     for (const plan of plans) {
+      this.#deps.watch(plan);
       this.begin(plan);
       this.#live.get(plan.id)?.stepBytes.note(bytes.get(plan.id) ?? 0);
     }

@@ -77,6 +77,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'retry_safe',
     'cache',
     'timeouts',
+    'monitor',
     'limits',
     'stop',
     'output',

@@ -1,5 +1,6 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
 import { hasSteps, takesProcess } from '../../domain/kinds.ts';
+import { resolveMonitor } from '../../domain/spec/monitor.ts';
 import { resolveTimes } from '../../domain/spec/times.ts';
 import type { Kept } from '../../domain/kept.ts';
 import type { Quotas } from '../../domain/access/access-rules.ts';
@@ -62,7 +63,7 @@ export interface EngineSettings {
 /** The parts of a spec that are not the work itself. An operation brings its own, which the request overrides. */
 export type SpecSettings = Pick<
   Spec,
-  'timeouts' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
+  'timeouts' | 'monitor' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
 > & { limits?: ResourceLimits | undefined; stop?: StopSpec | undefined };
 
 function resolveTimeouts(spec: SpecSettings, policy: EngineSettings, adaptiveMs: number | null): Timeouts {
@@ -175,6 +176,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
     labels: settings.labels ?? {},
     priority: settings.priority ?? 0,
     timeouts,
+    monitor: resolveMonitor(settings.monitor),
     outputPolicy,
     limits,
     stop: stopOf(acceptance, policy),

@@ -15,6 +15,7 @@ import type { StopRequest } from '../../domain/ports/runner.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { reservation } from '../../domain/credits/price.ts';
 import type { TimeoutsSpec } from '../../domain/spec/spec.ts';
+import { type MonitorEvent, monitorReason } from '../../domain/spec/monitor.ts';
 import { resolveTimes, shortened } from '../../domain/spec/times.ts';
 import type { LateAccepts } from '../accept/late-accepts.ts';
 import type { LiveRuns } from '../run/live-runs.ts';
@@ -208,6 +209,22 @@ export class Changes {
     const [result] = await this.#deps.commit([[{ type: 'expire', executionId: execution.id, outcome }]]);
     const isAlone = result?.status === 'refused' && result.reason === 'illegal';
     if (isAlone && cause === 'total_timeout' && result.execution.phase === 'starting') stop(result.execution);
+  }
+
+  /**
+   * Adds the event of a monitor, and cancels with it if the request says so. Nothing happens when another engine has done it, or
+   * when it is no longer true.
+   *
+   * @throws StoreError
+   */
+  async tell({ id: executionId, userId, monitor, attempts }: Execution, event: MonitorEvent): Promise<void> {
+    if (monitor === null) return;
+    const tell = { type: 'tell', executionId, event, attempt: attempts.length } as const;
+    const reason = monitorReason(monitor, event);
+    const group: Group = monitor.cancel ? [tell, { type: 'cancel', userId, executionId, reason }] : [tell];
+    const [result] = await this.#deps.commit([group]);
+    if (monitor.cancel && result?.status === 'applied')
+      this.stopLive(result.executions, { reason, graceMs: null });
   }
 
   /**

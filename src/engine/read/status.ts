@@ -34,6 +34,8 @@ export interface Concurrency {
 export interface EngineStats {
   /** How much is paused. */
   pauses: number;
+  /** Live executions that a monitor has reported, as far as they are known here. */
+  lateExecutions: number;
   /** Whether this server is drained. */
   isDrained: boolean;
   counts: StoreCounts;
@@ -91,6 +93,7 @@ export interface Report {
 
 export interface StatusDeps {
   pauses: Pick<Pauses, 'list' | 'ownDrain'>;
+  monitors: { readonly late: number };
   store: Store;
   runner: Runner;
   clock: Clock;
@@ -141,6 +144,7 @@ export class Status {
       },
       pauses: this.#deps.pauses.list().length,
       isDrained: this.#deps.pauses.ownDrain !== null,
+      lateExecutions: this.#deps.monitors.late,
       writeBehind: writeBehind.stats(),
       store: storeStats,
       runner: runner.status(),

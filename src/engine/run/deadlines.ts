@@ -76,13 +76,13 @@ export class Deadlines {
 }
 
 /** Does what is due to an execution, however often it takes. */
-export function untilStored(
-  act: (execution: Execution) => Promise<void>,
-  { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal },
-): (execution: Execution) => void {
-  return (execution) => {
+export function untilStored<Rest extends unknown[]>(
+  act: (execution: Execution, ...rest: Rest) => Promise<void>,
+  { clock, log, signal, what }: { clock: Clock; log: Log; signal: AbortSignal; what: string },
+): (execution: Execution, ...rest: Rest) => void {
+  return (execution, ...rest) => {
     const failed = (err: unknown) =>
-      log.warn({ err, execution_id: execution.id }, 'Cannot store a timeout; execd retries');
-    void untilDone(() => act(execution), { clock, signal, failed, backoff: EACH_SECOND });
+      log.warn({ err, execution_id: execution.id }, `Cannot store ${what}; execd retries`);
+    void untilDone(() => act(execution, ...rest), { clock, signal, failed, backoff: EACH_SECOND });
   };
 }

@@ -17,6 +17,8 @@ export interface LiveRun {
   /** The longest that its processes may take to end once they are told to, milliseconds. */
   graceMs: number;
   output: Pick<OutputTotals, 'stdoutBytes' | 'stderrBytes'>;
+  /** When its attempt has shown last that it does something, on the monotonic clock. */
+  aliveAt: number;
   /** What its attempt has said on its descriptor for progress. */
   readonly progress: ProgressLines;
   attempt: RunningAttempt | null;
@@ -57,7 +59,8 @@ export class LiveRuns {
     return oldest === null ? 0 : Math.max(0, clock.between(oldest, clock.now()));
   }
 
-  begin(execution: RunningExecution): LiveRun {
+  /** @param now of the monotonic clock */
+  begin(execution: RunningExecution, now: number): LiveRun {
     const { runId } = execution;
     const run: LiveRun = {
       id: runId,
@@ -68,6 +71,7 @@ export class LiveRuns {
       startedAt: null,
       graceMs: execution.stop?.graceMs ?? 0,
       output: { stdoutBytes: 0, stderrBytes: 0 },
+      aliveAt: now,
       progress: new ProgressLines(),
       attempt: null,
       stop: this.#early.get(runId) ?? null,

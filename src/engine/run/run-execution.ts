@@ -75,7 +75,7 @@ export interface RunDeps {
 /** Carries a claimed execution through one attempt. Never rejects; gives the slot back at its end. */
 export async function runExecution(execution: RunningExecution, deps: RunDeps): Promise<void> {
   const began = deps.clock.monotonic();
-  const run = deps.live.begin(execution);
+  const run = deps.live.begin(execution, began);
   const denied = whyDenied(execution, deps);
   if (denied !== null) return settle(run, execution, async (now) => refusedGroup(now, denied), deps);
   const pass = deps.policies.admit(execution);
@@ -149,7 +149,7 @@ function refusedGroup(execution: RunningExecution, outcome: Outcome): Group {
 
 /** Gives a claimed execution back to the queue, without having handed it to the runner; its slot too. Never rejects. */
 export async function giveBack(execution: RunningExecution, deps: RunDeps): Promise<void> {
-  const run = deps.live.begin(execution);
+  const run = deps.live.begin(execution, deps.clock.monotonic());
   const unstarted: AttemptReport = { type: 'interrupted', detail: 'shutdown', isStarted: false };
   const ended = { report: unstarted, gathered: NOTHING_GATHERED };
   await settle(run, execution, ending(run, execution, ended, deps), deps);
@@ -164,15 +164,19 @@ function launch(
   if (names.length > 0) run.progress.redact = (text) => deps.secrets.redact(names, text);
   const attempt = start(run, execution, deps, {
     started(pid, at) {
-      Object.assign(run, { stage: 'running', pid, startedAt: at });
+      Object.assign(run, { stage: 'running', pid, startedAt: at, aliveAt: deps.clock.monotonic() });
       noteProgress(run, deps, true);
     },
     growth({ stdoutBytes, stderrBytes }) {
       run.output = { stdoutBytes, stderrBytes };
+      run.aliveAt = deps.clock.monotonic();
       deps.grew();
       noteProgress(run, deps, false);
     },
-    said: (bytes) => run.progress.add(bytes),
+    said(bytes) {
+      run.aliveAt = deps.clock.monotonic();
+      run.progress.add(bytes);
+    },
   });
   run.attempt = attempt;
   if (run.stop !== null) attempt.stop(run.stop);

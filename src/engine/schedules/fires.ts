@@ -7,7 +7,7 @@ import type { ExecutionId } from '../../domain/ids.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { Group, GroupResult, Part } from '../../domain/ports/group.ts';
 import type { Store } from '../../domain/ports/store.ts';
-import { end, fire, type Firing, fireByHand, runOf } from '../../domain/schedules/firing.ts';
+import { end, fire, type Firing, fireByHand, hush, runOf } from '../../domain/schedules/firing.ts';
 import type { Schedule, ScheduleRun, TimesOf } from '../../domain/schedules/schedule.ts';
 import { Stale, type Submission, type Submitted } from '../accept/submission.ts';
 import { Alarm } from './alarm.ts';
@@ -23,6 +23,8 @@ export interface FiresDeps {
   cancel: (caller: Caller, executionId: ExecutionId, reason: string) => Promise<unknown>;
   /** Called with what became of each due time, once that is stored. */
   fired: (run: ScheduleRun, schedule: Schedule) => void;
+  /** Called when a schedule was reported as silent, once that is stored. */
+  silent: (schedule: Schedule) => void;
 }
 
 const AT_ONCE = 100;
@@ -62,10 +64,20 @@ export class Fires {
     }
   }
 
-  /** Serves one due time; answers whether that is stored. */
+  /** Serves one due time, or reports the schedule as silent; answers whether that is stored. */
   async #serve(schedule: Schedule): Promise<boolean> {
+    const { clock } = this.#deps;
+    const hushed = hush(schedule, clock.now(), (from, to) => clock.between(from, to));
+    if (hushed !== null) return this.#storeSilence(hushed);
     const firing = await this.#decide(schedule, fire);
     return firing !== null && (await this.#carryOut(firing)) !== null;
+  }
+
+  async #storeSilence(schedule: Schedule): Promise<boolean> {
+    const [result] = await this.#deps.commit([[{ type: 'schedule', isNew: false, schedule }]]);
+    const isStored = result?.status === 'applied';
+    if (isStored && schedule.silentAt !== null) this.#deps.silent(schedule);
+    return isStored;
   }
 
   /**

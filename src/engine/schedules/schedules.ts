@@ -4,7 +4,7 @@ import { quoted, RefusedError } from '../../domain/errors.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Store } from '../../domain/ports/store.ts';
-import { goOn } from '../../domain/schedules/firing.ts';
+import { goOn, wakeAt, watchFrom } from '../../domain/schedules/firing.ts';
 import {
   KEPT_RUNS,
   MAX_SCHEDULES,
@@ -58,7 +58,8 @@ export class Schedules {
     const schedule: Schedule = {
       ...{ id: newId(), userId: caller.userId, plan, ...ownerOf(caller) },
       ...{ state: isPaused ? 'paused' : 'active', ended: null, nextAt: null, waiting: [], runs: 0 },
-      ...{ lastId: null, lastAt: null, anchor: now, revision: 0, createdAt: now, updatedAt: now },
+      ...{ lastId: null, lastAt: null, anchor: now, revision: 0, completedAt: null, createdAt: now, updatedAt: now },
+      ...{ watchedFrom: now, silentAt: null },
     };
     const whole = this.#from(schedule, now);
     const part = { type: 'schedule', isNew: true, schedule: whole } as const;
@@ -79,7 +80,7 @@ export class Schedules {
     const view = await this.#change(caller, plan.name, (schedule, now) =>
       this.#from(
         {
-          ...{ ...schedule, plan, ...ownerOf(caller), anchor: now, ended: null },
+          ...{ ...watchFrom(schedule, now), plan, ...ownerOf(caller), anchor: now, ended: null },
           state: isPaused ? 'paused' : 'active',
         },
         now,
@@ -106,14 +107,14 @@ export class Schedules {
   pause(caller: Caller, name: string): Promise<ScheduleView> {
     return this.#change(caller, name, (schedule) => {
       if (schedule.state === 'ended') throw hasEnded(name);
-      return { ...schedule, state: 'paused' };
+      return { ...schedule, state: 'paused', silentAt: null };
     });
   }
 
   resume(caller: Caller, name: string): Promise<ScheduleView> {
     return this.#change(caller, name, (schedule, now) => {
       if (schedule.state === 'ended') throw hasEnded(name);
-      return schedule.state === 'active' ? schedule : this.#from({ ...schedule, state: 'active' }, now);
+      return schedule.state === 'active' ? schedule : this.#from({ ...watchFrom(schedule, now), state: 'active' }, now);
     });
   }
 
@@ -175,7 +176,7 @@ export class Schedules {
   }
 
   #stored(schedule: Schedule): ScheduleView {
-    this.#deps.fires.alarm.wake(schedule.nextAt ?? undefined);
+    this.#deps.fires.alarm.wake(wakeAt(schedule) ?? undefined);
     return this.#view({ ...schedule, revision: schedule.revision + 1 });
   }
 

@@ -8,7 +8,7 @@ import { KINDS } from '../../domain/kinds.ts';
 import { operationName, taskId } from '../../domain/spec/spec.ts';
 import { flag, labelPairs, list } from '../edge/query.ts';
 import { executionError, outcome } from '../executions/outcome-schemas.ts';
-import { kept, written, time, count } from '../edge/schemas.ts';
+import { kept, written, time, count, ms } from '../edge/schemas.ts';
 import { kind, labelsShown, status } from '../edge/words.ts';
 
 export const event = z
@@ -131,6 +131,19 @@ const low = z
   })
   .describe('The balance of an account became low.');
 
+const silence = z
+  .strictObject({
+    type: z.literal('silent').describe('Always `silent`.'),
+    time: time.describe('When execd reported it.'),
+    user_id: z.string().describe('The user of the schedule.'),
+    schedule: z.string().describe('Name of the schedule.'),
+    schedule_id: z.string().describe('Id of the schedule.'),
+    silent_after_ms: ms.describe('The bound of the schedule, milliseconds.'),
+    last_completed: time.nullable().describe('When one of its runs completed last; null: none has.'),
+    last_id: z.string().nullable().describe('The execution or plan that it started last; null: none.'),
+  })
+  .describe('No run of a schedule has completed for too long.');
+
 function cloudEvent(data: z.ZodType, types: readonly string[], description: string) {
   return z
     .strictObject({
@@ -227,6 +240,12 @@ export const eventComponents = {
     low,
     WEBHOOK_EVENT_TYPES.filter((type) => type === 'low_balance').map((type) => `execd.account.${type}`),
     'An event of an account, as CloudEvents 1.0 specifies.',
+  ),
+  Silence: silence,
+  ScheduleCloudEvent: cloudEvent(
+    silence,
+    ['execd.schedule.silent'],
+    'An event of a schedule, as CloudEvents 1.0 specifies.',
   ),
   TestCloudEvent: cloudEvent(
     z.strictObject({ type: z.literal('test').describe('Always `test`.') }).describe('A test.'),

@@ -2,12 +2,12 @@
 import { LRUCache } from 'lru-cache';
 import { type EventRecord, phaseAfter, statusAfter } from '../../domain/execution/events.ts';
 import { type FinishedExecution, resultValue } from '../../domain/execution/execution.ts';
-import type { LowBalance, Told } from '../../domain/webhooks/webhooks.ts';
+import type { LowBalance, Silence, Told } from '../../domain/webhooks/webhooks.ts';
 import type { LogPiece } from '../../engine/engine.ts';
 import type { z } from 'zod';
 import type { event } from './event-schemas.ts';
 import { frameOf } from '../edge/sse.ts';
-import { isoTime } from '../edge/times.ts';
+import { isoOrNull, isoTime } from '../edge/times.ts';
 import { toError, toOutcome } from '../executions/wire.ts';
 
 export type EventWire = z.infer<typeof event>;
@@ -61,7 +61,14 @@ export function toEventWire(record: EventRecord, execution: FinishedExecution | 
 
 /** The data of a webhook. */
 export function toToldWire(told: Told, execution: FinishedExecution | null): object {
-  return told.type === 'low_balance' ? toLowBalanceWire(told) : toEventWire(told, execution);
+  if (told.type === 'low_balance') return toLowBalanceWire(told);
+  return told.type === 'silent' ? toSilenceWire(told) : toEventWire(told, execution);
+}
+
+function toSilenceWire({ type, at, userId, schedule, silentAfterMs, completedAt, executionId }: Silence): object {
+  const facts = { user_id: userId, schedule: schedule.name, schedule_id: schedule.id };
+  const last = { last_completed: isoOrNull(completedAt), last_id: executionId };
+  return { type, time: isoTime(at), ...facts, silent_after_ms: silentAfterMs, ...last };
 }
 
 function toLowBalanceWire(low: LowBalance): object {

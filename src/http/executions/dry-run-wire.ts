@@ -7,7 +7,7 @@ import { toProblem } from '../edge/error-handler.ts';
 import type { dryRun } from './schemas.ts';
 import { toCache } from './cache-use.ts';
 import { toWireTimes } from '../../domain/spec/times.ts';
-import { toLimits, toStop } from './wire.ts';
+import { toLimits, toMonitor, toStop } from './wire.ts';
 
 export function toDryRun(
   spec: Spec,
@@ -30,6 +30,7 @@ function toPolicy(execution: NonNullable<DryRun['execution']>, onLimit: DryRun['
   const { timeouts, limits, stop, retry, retrySafe, outputPolicy, concurrency, priority } = execution;
   return {
     timeouts: toWireTimes(timeouts),
+    monitor: toMonitor(execution),
     limits: toLimits(limits),
     stop: toStop(stop),
     retry:

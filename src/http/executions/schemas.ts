@@ -4,6 +4,7 @@ import { progress } from './progress.ts';
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from '../../domain/cache.ts';
 import { NOT_KEPT, PHASES } from '../../domain/execution/execution.ts';
+import { shownMonitor } from '../../domain/spec/monitor.ts';
 import { shownTimesShape } from '../../domain/spec/times.ts';
 import { WARNINGS } from '../../domain/execution/warnings.ts';
 import { cost } from '../accounts/account-schemas.ts';
@@ -70,6 +71,10 @@ export const attempt = z
   })
   .describe('One attempt.');
 
+/** What execd has reported of it, too. */
+export const effectiveMonitor = shownMonitor(ms, time)
+  .nullable()
+  .describe('When execd reports it as late or stuck, and what it has reported; null: never.');
 export const effectiveTimeouts = z
   .strictObject(shownTimesShape(ms))
   .describe('Time limits after all defaults.');
@@ -125,6 +130,7 @@ export const execution = z
     labels: labelsShown,
     priority: z.int().describe('Higher runs earlier.'),
     timeouts: effectiveTimeouts,
+    monitor: effectiveMonitor,
     limits: resourceLimits.describe('Limits of the processes, after all defaults.'),
     stop,
     retry: z
@@ -222,6 +228,7 @@ const retryShown = {
 export const appliedPolicy = z
   .strictObject({
     timeouts: effectiveTimeouts,
+    monitor: effectiveMonitor,
     limits: resourceLimits,
     stop,
     retry: z.strictObject(retryShown).nullable().describe('Null: one attempt.'),

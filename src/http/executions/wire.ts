@@ -1,6 +1,7 @@
 // From what the engine knows to what goes over the wire: snake_case, times as RFC 3339, nothing invented.
 import type { ProgressWire } from './progress.ts';
 import { hasNoRun } from '../../domain/kinds.ts';
+import { toWireMonitor } from '../../domain/spec/monitor.ts';
 import { toWireTimes } from '../../domain/spec/times.ts';
 import type { z } from 'zod';
 import { classOf } from '../../domain/errors.ts';
@@ -82,6 +83,11 @@ export function toResources(attempt: Pick<Attempt, 'resources'> | undefined): At
   return resources === null ? null : { cpu_ms: resources.cpuMs, max_rss_bytes: resources.maxRssBytes };
 }
 
+/** Null without one. */
+export function toMonitor({ monitor }: Pick<Execution, 'monitor'>) {
+  return monitor === null ? null : toWireMonitor(monitor, isoTime);
+}
+
 /** Counters as a reader sees them: of a live attempt, what this process has been told last. */
 function outputOf({ execution, live }: ExecutionView): OutputTotals {
   const stored = execution.attempts.at(-1)?.output ?? execution.cache?.madeBy?.output ?? NO_OUTPUT;
@@ -113,6 +119,7 @@ export function toWire(
     labels: execution.labels,
     priority: execution.priority,
     timeouts: toWireTimes(execution.timeouts),
+    monitor: toMonitor(execution),
     limits: toLimits(execution.limits),
     stop: toStop(execution.stop),
     retry: toRetry(execution),

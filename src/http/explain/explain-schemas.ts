@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { POOLS } from '../../domain/execution/execution.ts';
 import { CACHE_REASONS, NOT_RETRIED, WAITING_FOR } from '../../domain/execution/explained.ts';
+import { MONITOR_EVENTS } from '../../domain/spec/monitor.ts';
 import { CAUSES } from '../../domain/outcome.ts';
 import { circuit } from '../cache/cache-schemas.ts';
 import { count, ms, problem, time } from '../edge/schemas.ts';
@@ -181,6 +182,15 @@ export const explanation = z
     waited_ms: ms.describe('Time from its acceptance to its first attempt, or until now, milliseconds.'),
     waiting: waiting.nullable().describe('Why it waits; null if it does not.'),
     end: ending.nullable().describe('The reason of its end; null until the end.'),
+    told: z
+      .array(
+        z.strictObject({
+          event: z.enum(MONITOR_EVENTS).describe('The event.'),
+          time: time.describe('When execd reported it.'),
+          words,
+        }),
+      )
+      .describe('What its monitor has reported, the oldest first.'),
     attempts: z.array(attemptWhy).describe('All attempts, the first one first.'),
     cache: cacheWhy.nullable().describe('The cache; null if it does not use it.'),
     rerun: rerun.nullable().describe('The effect of a rerun now; null until the end.'),

@@ -7,13 +7,14 @@ import { toProcess, toResources } from '../executions/wire.ts';
 import type { ExplanationWire } from './explain-schemas.ts';
 
 export function toExplanation(found: Explanation): ExplanationWire {
-  const { view, summary, waitedMs, waiting, end, attempts, cache, rerun, steps } = found;
+  const { view, summary, waitedMs, waiting, end, told, attempts, cache, rerun, steps } = found;
   const { execution, phase } = view;
   return {
     ...{ id: execution.id, kind: execution.spec.kind, status: execution.status, phase, summary },
     waited_ms: Math.round(waitedMs),
     waiting: waiting === null ? null : toWaiting(waiting),
     end: end === null ? null : toEnd(end),
+    told: told.map(({ at, ...one }) => ({ ...one, time: isoTime(at) })),
     attempts: attempts.map(({ isRetried, whyNot, waitMs, ...facts }) => ({
       ...facts,
       ...{ retried: isRetried, why_not: whyNot, wait_ms: waitMs },

@@ -18,7 +18,7 @@ import { againRequest } from '../executions/accepting.ts';
 import { progress } from '../executions/progress.ts';
 import { outcomeComponents } from '../executions/outcome-schemas.ts';
 import { commonParts } from '../../domain/spec/spec.ts';
-import { output, resources, attempt, effectiveTimeouts, cacheUse, warning, execution, appliedPolicy, dryRun, executionList, batchAnswer, stepResult, bulkCancelAnswer, type RequestSchemas } from '../executions/schemas.ts';
+import { output, resources, attempt, effectiveMonitor, effectiveTimeouts, cacheUse, warning, execution, appliedPolicy, dryRun, executionList, batchAnswer, stepResult, bulkCancelAnswer, type RequestSchemas } from '../executions/schemas.ts';
 import { slots, stats, health, probe, flushed } from '../ops/ops-schemas.ts';
 import { cacheStats, cacheEntry, circuit, circuitList, removed } from '../cache/cache-schemas.ts';
 import { reportComponents } from '../reports/route.ts';
@@ -60,6 +60,7 @@ export function components(requests: Requests): Record<string, z.ZodType> {
     DryRun: dryRun,
     AppliedPolicy: appliedPolicy,
     EffectiveTimeouts: effectiveTimeouts,
+    EffectiveMonitor: effectiveMonitor,
     EffectiveLimits: resourceLimits,
     ...wordComponents,
     Attempt: attempt,

@@ -45,6 +45,10 @@ export function webhooks(): Record<string, object> {
       summary: 'The balance of an account became low',
       description: 'execd sends it once when the balance falls below the threshold of the credits file.',
     }),
+    scheduleEvent: message('onScheduleEvent', 'ScheduleCloudEvent', {
+      summary: 'A schedule is silent',
+      description: 'execd sends it once if no run of a schedule completes for `silent_after_ms`.',
+    }),
     test: message('onTest', 'TestCloudEvent', {
       summary: 'A test that you requested',
       description: 'execd sends it once for each `POST /v1/webhooks/{id}/test`.',

@@ -5,7 +5,7 @@ import { HOOK_SCHEMES } from '../../domain/operations/hook.ts';
 import { eachLimit, LIMITS } from '../../domain/limits.ts';
 import { STOP_SCOPES, STOP_SIGNALS } from '../../domain/stop.ts';
 import { SPEC_KINDS } from '../../domain/kinds.ts';
-import { cache, OVERSIZED, retry } from '../../domain/spec/spec.ts';
+import { cache, monitor, OVERSIZED, retry } from '../../domain/spec/spec.ts';
 import { shownTimesShape } from '../../domain/spec/times.ts';
 import { count, ms } from '../edge/schemas.ts';
 import { operationDefinition, storedOperation, storedOperationList } from './stored-routes.ts';
@@ -112,6 +112,7 @@ const price = z
 export const operationPolicy = z
   .strictObject({
     timeouts,
+    monitor: monitor.nullable().describe('When execd reports its executions as late or stuck; null: never.'),
     limits: resourceLimits.nullable().describe('Limits of the processes; null for HTTP calls.'),
     stop,
     adaptive_timeout: adaptiveTimeout.nullable().describe('Null: off.'),

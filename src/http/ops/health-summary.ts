@@ -28,6 +28,7 @@ const CHECKS = {
   queue_age_seconds: { about: 'Age of the oldest queued execution.', limit: { most: 300 } },
   oldest_run_seconds: { about: 'How long the oldest attempt has been running.', limit: { most: 5400 } },
   write_behind_lag_seconds: { about: 'Age of the oldest counters that are not stored.', limit: { most: 60 } },
+  late_executions: { about: 'Executions that a monitor has reported and that have not ended.', limit: { most: 0 } },
   open_circuits: { about: 'Targets that execd does not call at the moment.', limit: { most: 0 } },
   pauses: { about: 'Pauses of the queue, of operations and of concurrency keys.', limit: { most: 0 } },
 } as const satisfies Record<string, Check>;
@@ -105,6 +106,7 @@ function valuesOf(now: EngineStats, { timeout, retry, memory }: ReturnType<Stats
     queue_age_seconds: now.queueAgeMs / 1000,
     oldest_run_seconds: now.oldestRunMs / 1000,
     write_behind_lag_seconds: now.writeBehind.lagMs / 1000,
+    late_executions: now.lateExecutions,
     open_circuits: now.circuits.filter(({ state }) => state !== 'closed').length,
     pauses: now.pauses,
   };

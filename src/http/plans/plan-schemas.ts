@@ -1,5 +1,6 @@
 // The wire of plans: bodies, queries and answers.
 import { z } from 'zod';
+import { effectiveMonitor } from '../executions/schemas.ts';
 import { executionError } from '../executions/outcome-schemas.ts';
 import { ownWebhook } from '../edge/own-webhook.ts';
 import { STATUSES } from '../../domain/execution/execution.ts';
@@ -82,6 +83,7 @@ export const plan = z
     task_id: z.string().nullable().describe('The task_id of the request.'),
     labels: labelsShown,
     priority: z.int().describe('Priority of the steps that have none of their own.'),
+    monitor: effectiveMonitor,
     total_ms: ms.nullable().describe('Longest time from submission to end, milliseconds; null: no limit.'),
     plan_id: z.string().nullable().describe('For a plan within a plan: the outer plan.'),
     step: z.string().nullable().describe('For a plan within a plan: the name of the step.'),

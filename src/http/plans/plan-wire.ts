@@ -8,6 +8,7 @@ import {
   toWebhook,
   toCancel,
   toError,
+  toMonitor,
   toFailedStep,
   toStepResult,
 } from '../executions/wire.ts';
@@ -39,6 +40,7 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     labels: plan.labels,
     priority: plan.priority,
     total_ms: plan.timeouts.totalMs,
+    monitor: toMonitor(plan),
     plan_id: plan.plan?.id ?? null,
     step: plan.plan?.step ?? null,
     rerun_of: plan.rerunOf,

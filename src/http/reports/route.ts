@@ -46,6 +46,8 @@ const operationReport = z
       .nullable()
       .describe('Completed, of all that were not cancelled; null: all were.'),
     retries: count.describe('Attempts beyond the first.'),
+    late: count.describe('Executions that a monitor reported as late to start or to end.'),
+    stuck: count.describe('Executions that a monitor reported as stuck.'),
     wait_ms: spread.nullable().describe('Time from the acceptance to the first attempt.'),
     run_ms: spread.nullable().describe('Time from the first start to the last end.'),
     errors: z
@@ -117,8 +119,8 @@ export function reportRoutes(
       return {
         ...{ from: isoTime(from), to: isoTime(to), count: counted, complete: isComplete },
         operations: operations.map(
-          ({ type, count: n, byStatus: by, successRatio, retries, wait, run, errors }) => ({
-            ...{ type, count: n, by_status: by, success_ratio: successRatio, retries, errors },
+          ({ type, count: n, byStatus: by, successRatio, retries, late, stuck, wait, run, errors }) => ({
+            ...{ type, count: n, by_status: by, success_ratio: successRatio, retries, late, stuck, errors },
             ...{ wait_ms: rounded(wait), run_ms: rounded(run) },
           }),
         ),

@@ -225,6 +225,7 @@ function toPlan(name: string, body: PutSchedule): SchedulePlan {
     ...{ overlap: body.overlap, misfire: body.misfire, maxCatchUp: body.max_catch_up },
     ...{ jitterMs: body.jitter_ms, maxRuns: body.max_runs ?? null },
     endsAt: endsAt === undefined ? null : Date.parse(endsAt),
+    silentAfterMs: body.silent_after_ms ?? null,
   };
 }
 
@@ -246,6 +247,8 @@ function toWire({ schedule: one, next }: ScheduleView): ScheduleWire {
     timezone: when.timezone ?? 'UTC',
     ...{ overlap: plan.overlap, misfire: plan.misfire, max_catch_up: plan.maxCatchUp },
     ...{ jitter_ms: plan.jitterMs, max_runs: plan.maxRuns, ends_at: isoOrNull(endsAt) },
+    ...{ silent_after_ms: plan.silentAfterMs, silent_since: isoOrNull(one.silentAt) },
+    last_completed: isoOrNull(one.completedAt),
     next: next.map(isoTime),
     ...{ last: isoOrNull(one.lastAt), last_id: one.lastId, runs: one.runs, waiting: one.waiting.length },
     ...(hasSteps(work) ? { execution: null, plan: shown } : { execution: shown, plan: null }),

@@ -76,6 +76,11 @@ export const schedule = z
     jitter_ms: ms.describe('Each start is late by a part of this, milliseconds.'),
     max_runs: count.nullable().describe('Ends after this many runs; null: no limit.'),
     ends_at: time.nullable().describe('No run is due after this time; null: no limit.'),
+    silent_after_ms: ms
+      .nullable()
+      .describe('Silent after so long without a completed run, milliseconds; null: never.'),
+    silent_since: time.nullable().describe('When execd reported it as silent; null: it is not.'),
+    last_completed: time.nullable().describe('When one of its runs completed last; null: none has.'),
     next: z
       .array(time)
       .describe('The next due times, up to five. Of a paused schedule: as if it were active.'),

@@ -12,14 +12,15 @@ import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
 import { pair } from './facts.ts';
 import { charge, hold, look, owe } from './money.ts';
 import { isPaused } from './pausing.ts';
-import { addAttempt, announce, changeNeeds, finished, label, ownerOf } from './moves.ts';
+import { addAttempt, announce, changeNeeds, endSilence, finished, label, ownerOf, scheduleIdOf } from './moves.ts';
 import { type Accept, type Answers, type FullReason, type Rule, type Undone, type Work } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
 
 export const acceptPart: Rule<Accept> = {
-  needs({ row, joins, pricing, conflict }) {
+  needs({ row, end, joins, pricing, conflict }) {
     const { user_id: userId, concurrency_key: key, plan_id: planId, step } = row;
     const windows = pricing?.windows ?? [];
+    const scheduleId = end === null ? null : scheduleIdOf(row);
     return {
       executions: planId === null ? [] : [planId],
       steps: planId === null ? [] : [pair(planId, step ?? '')],
@@ -30,6 +31,7 @@ export const acceptPart: Rule<Accept> = {
       windows: windows.map(({ name }) => pair(userId, name)),
       accounts: row.cost === null ? [] : [userId],
       runsOf: joins ? [row.run_id] : [],
+      schedules: scheduleId === null ? [] : [scheduleId],
       ...tellingNeeds([userId]),
     };
   },
@@ -65,6 +67,7 @@ export const acceptPart: Rule<Accept> = {
     if (hasSteps(row) && row.phase !== 'done') set.put('drivers', row.id, part.epoch);
     recount(set, null, row);
     announce(set, row, { after: 0, events }, work);
+    if (row.status === 'completed') endSilence(set, row);
     // What has ended with its acceptance is known to the caller already, but for what it cost.
     if (end === null) work.touched.push({ row, attempts });
     else if (row.cost !== null) work.touched.push({ row: { ...row, result: null }, attempts });

@@ -2,7 +2,7 @@
 import { hasNoRun, hasSteps } from '../../domain/kinds.ts';
 import { transition } from '../../domain/execution/lifecycle.ts';
 import type * as ports from '../../domain/ports/group.ts';
-import type { ExecutionRow } from '../rows.ts';
+import { clocksText, type ExecutionRow, monitorOf } from '../rows.ts';
 import { addUsage, logsOf, recount } from './counting.ts';
 import { raise } from './money.ts';
 import { changeNeeds, move, ownExecution, withAttempts } from './moves.ts';
@@ -22,7 +22,7 @@ export const patchPart: Rule<ports.PatchPart> = {
       if ('status' in raised) return raised;
       ({ cost } = raised);
     }
-    const timeouts = part.timeouts === null ? row.timeouts : JSON.stringify(part.timeouts);
+    const timeouts = part.timeouts === null ? row.timeouts : clocksText({ timeouts: part.timeouts, monitor: monitorOf(row) });
     const changes = { cost, timeouts, priority: part.priority ?? row.priority };
     return move(set, row, { type: 'patch' }, { changes }, work);
   },

@@ -1,11 +1,13 @@
 // Webhooks: what is to be delivered is noted with the event itself, so that nothing is forgotten, however the server ends.
 import type { LedgerEntry } from '../../domain/credits/account.ts';
-import { matches } from '../../domain/execution/events.ts';
+import { type EventRecord, matches } from '../../domain/execution/events.ts';
+import type { Schedule } from '../../domain/schedules/schedule.ts';
 import type * as ports from '../../domain/ports/group.ts';
 import {
   laneOf,
   lowBalanceOf,
   OPERATOR,
+  silenceOf,
   type Told,
   userOfLane,
   type WebhookFilter,
@@ -58,10 +60,20 @@ export function noteEvents(
 /** Notes the deliveries of an entry that took a balance below the threshold. */
 export function noteEntry(set: WorkingSet, entry: LedgerEntry): void {
   const low = lowBalanceOf(entry);
-  if (low === null) return;
-  for (const owner of [entry.userId, OPERATOR.userId]) {
+  if (low !== null) noteToUser(set, low);
+}
+
+/** Notes the deliveries of the silence of a schedule. */
+export function noteSilence(set: WorkingSet, schedule: Schedule): void {
+  const silence = silenceOf(schedule, set.now);
+  if (silence !== null) noteToUser(set, silence);
+}
+
+/** What is no event of an execution goes to the webhooks that name its type. */
+function noteToUser(set: WorkingSet, told: Exclude<Told, EventRecord>): void {
+  for (const owner of [told.userId, OPERATOR.userId]) {
     for (const listener of set.get('listeners', owner)) {
-      if (listener.filter.types?.includes(low.type)) add(set, listener, low);
+      if (listener.filter.types?.includes(told.type)) add(set, listener, told);
     }
   }
 }

@@ -5,7 +5,9 @@ import { moveEvents } from '../../domain/execution/events.ts';
 import { type Move, statusOf, transition } from '../../domain/execution/lifecycle.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type * as ports from '../../domain/ports/group.ts';
-import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import { mayTell } from '../../domain/spec/monitor.ts';
+import type { Timeouts } from '../../domain/spec/times.ts';
+import { type AttemptRow, clocksText, type ExecutionRow, monitorOf } from '../rows.ts';
 import { addUsage } from './counting.ts';
 import type { Needs } from './facts.ts';
 import {
@@ -136,6 +138,23 @@ export const expirePart: Rule<ports.ExpirePart> = {
     if (!mayLeave) return { status: 'refused', reason: 'illegal', current: withAttempts(set, row) };
     const by: Move = { type: 'settle', attempt: row.attempt };
     return leave(set, row, by, { outcome, changes: {} }, work);
+  },
+};
+
+export const tellPart: Rule<ports.TellPart> = {
+  needs: ({ executionId }) => ({ executions: [executionId] }),
+  more: ({ executionId }, set) => changeNeeds([set.execution(executionId)]),
+  apply({ executionId, event, attempt }, set, work) {
+    const row = set.execution(executionId);
+    if (row === null) return STALE;
+    const monitor = monitorOf(row);
+    const isSame = event !== 'stuck' || row.attempt === attempt;
+    if (monitor === null || !isSame || !mayTell({ phase: row.phase, monitor, attempts: row.attempt }, event))
+      return STALE;
+    const told = { ...monitor, told: { ...monitor.told, [event]: set.now } };
+    const timeouts = clocksText({ timeouts: JSON.parse(row.timeouts) as Timeouts, monitor: told });
+    write(set, row, { changes: { timeouts }, events: [event] }, work);
+    return null;
   },
 };
 

@@ -11,7 +11,7 @@ import {
   webhookPart,
   webhookRemovePart,
 } from './deliveries.ts';
-import { duePart, expirePart, progressPart, requeuePart, retryPart, settlePart } from './ending.ts';
+import { duePart, expirePart, progressPart, requeuePart, retryPart, settlePart, tellPart } from './ending.ts';
 import { COUNTS, type Kind, type Needs, NUMBERED } from './facts.ts';
 import { apiKeysPart } from './keys.ts';
 import { beatPart, drivePart } from './leases.ts';
@@ -50,6 +50,7 @@ const RULES: { [T in Decided['type']]: Rule<Extract<Decided, { type: T }>> } = {
   retry: retryPart,
   due: duePart,
   expire: expirePart,
+  tell: tellPart,
   patch: patchPart,
   remove: removePart,
   drop_logs: dropLogsPart,

@@ -14,6 +14,7 @@ import { noteEvents, tellingNeeds } from './deliveries.ts';
 import type { Needs } from './facts.ts';
 import { charge, owe } from './money.ts';
 import { type Claim, type RowWithAttempts, STALE, type Undone, type Work } from './parts.ts';
+import { noteCompleted } from './schedules.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** An event of a plan that speaks of a step. */
@@ -42,6 +43,7 @@ export function changeNeeds(rows: readonly (ExecutionRow | null)[]): Needs {
     users,
     keys,
     openKeys: keys,
+    schedules: all.map(scheduleIdOf).filter((id) => id !== null),
     ...tellingNeeds(users),
   };
 }
@@ -82,6 +84,7 @@ export function write(set: WorkingSet, row: ExecutionRow, change: Change, work: 
   let now = set.update(row, { ...changes, ...counters, status });
   recount(set, row, now);
   announce(set, now, { after: sequence, events }, work);
+  if (phase === 'done' && status === 'completed') endSilence(set, now);
   const { attempts } = withAttempts(set, now);
   if (now.cost !== null && phase === 'done' && now.outcome !== null) {
     const as = change.as ?? pricedAs(row);
@@ -89,6 +92,18 @@ export function write(set: WorkingSet, row: ExecutionRow, change: Change, work: 
     if (atEnd !== null) now = chargeWithEnd(set, now, atEnd.lowBalance, work);
   }
   work.touched.push({ row: now, attempts });
+}
+
+/** The schedule that has started it; null when none has. */
+export function scheduleIdOf({ facts }: Pick<ExecutionRow, 'facts'>): string | null {
+  if (!facts.includes('"schedule":')) return null;
+  return (JSON.parse(facts) as { schedule?: { id: string } }).schedule?.id ?? null;
+}
+
+/** A schedule whose work has completed is not silent. */
+export function endSilence(set: WorkingSet, row: Pick<ExecutionRow, 'facts'>): void {
+  const id = scheduleIdOf(row);
+  if (id !== null) noteCompleted(set, id);
 }
 
 function pricedAs({ kind, phase }: ExecutionRow): PricedAs {

@@ -13,11 +13,13 @@ export function schedules(t: Test, makeWorld: MakeWorld): void {
       work: { kind: 'exec', program: 'true' },
     },
     ...{ overlap: 'skip', misfire: 'once', maxCatchUp: 10, jitterMs: 0, maxRuns: null, endsAt: null },
+    silentAfterMs: null,
   };
   const schedule: Schedule = {
     ...{ id: 's1', userId: 'ann', plan, caller: { scopes: ['submit'], mayRun: 'any' }, keyId: null },
     ...{ submittedBy: null, state: 'active', ended: null, nextAt: 5000, waiting: [], runs: 0, lastId: null },
     ...{ lastAt: null, anchor: 0, revision: 0, createdAt: 1, updatedAt: 1 },
+    ...{ completedAt: null, watchedFrom: 1, silentAt: null },
   };
   const put = (one: Schedule, isNew = false) => ({ type: 'schedule', schedule: one, isNew }) as const;
   const run = (dueAt: number, result: ScheduleRun['result'] = 'started') =>

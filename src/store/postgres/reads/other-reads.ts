@@ -211,8 +211,9 @@ export async function readApiKeys(
 }
 
 const ENDS = `SELECT e.id, coalesce(e.operation, e.kind) AS type, e.status, e.outcome, e.created_at, e.finished_at,
-    a.claimed_at, a.started_at, a.ended_at, coalesce(a.attempts, 0) AS attempts
-  FROM (SELECT id, run_id, operation, kind, status, outcome, created_at, finished_at, attempt FROM execd.executions
+    a.claimed_at, a.started_at, a.ended_at, coalesce(a.attempts, 0) AS attempts,
+    (e.timeouts::json #> '{monitor,told}')::text AS told
+  FROM (SELECT id, run_id, operation, kind, status, outcome, created_at, finished_at, attempt, timeouts FROM execd.executions
     WHERE user_id = $1 AND finished_at IS NOT NULL AND finished_at >= $2 AND (finished_at, id) < ($3, $4)
     AND ($5::text IS NULL OR operation = $5) ORDER BY finished_at DESC, id DESC LIMIT $6) e
   LEFT JOIN LATERAL (SELECT min(claimed_at) AS claimed_at, min(started_at) AS started_at, max(ended_at) AS ended_at,

@@ -182,7 +182,8 @@ export class Reads {
 
   pendingToFollow(): Promise<Execution[]> {
     return this.executions(`WHERE e.phase IN ('scheduled_retry', 'joined') OR (e.phase = 'queued'
-      AND (s.is_followed = 1 OR e.timeouts::json ->> 'queueMs' IS NOT NULL OR e.timeouts::json ->> 'totalMs' IS NOT NULL))
+      AND (s.is_followed = 1 OR e.timeouts::json ->> 'queueMs' IS NOT NULL OR e.timeouts::json ->> 'totalMs' IS NOT NULL
+        OR e.timeouts::json ->> 'monitor' IS NOT NULL))
       ORDER BY e.seq`);
   }
 

@@ -253,7 +253,7 @@ const LIVE = `WHERE phase IN ('starting', 'canceling') ORDER BY seq`;
 const AWAITING = `WHERE phase = 'awaiting' ORDER BY seq`;
 const TO_FOLLOW = `WHERE phase IN ('scheduled_retry', 'joined') OR (phase = 'queued'
   AND (timeouts ->> 'queueMs' IS NOT NULL OR timeouts ->> 'totalMs' IS NOT NULL
-    OR facts -> 'cache' <> 'null' OR facts ->> 'onDisconnect' IS NOT NULL))
+    OR timeouts ->> 'monitor' IS NOT NULL OR facts -> 'cache' <> 'null' OR facts ->> 'onDisconnect' IS NOT NULL))
   ORDER BY seq`;
 const LIVE_PLANS = `WHERE kind = 'plan' AND phase IN ('starting', 'canceling')
   AND NOT EXISTS (SELECT 1 FROM plan_drivers d JOIN epochs p ON p.epoch = d.epoch

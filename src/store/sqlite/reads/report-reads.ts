@@ -4,8 +4,9 @@ import { type EndRow, type EndsPiece, type EndsPlace, pieceOf } from '../../end-
 import type { Reads } from './reads.ts';
 
 const TEXT = `SELECT e.id, coalesce(e.operation, e.kind) AS type, e.status, e.outcome, e.created_at, e.finished_at,
-    min(a.claimed_at) AS claimed_at, min(a.started_at) AS started_at, max(a.ended_at) AS ended_at, count(a.outcome) AS attempts
-  FROM (SELECT id, run_id, operation, kind, status, outcome, created_at, finished_at, attempt FROM executions
+    min(a.claimed_at) AS claimed_at, min(a.started_at) AS started_at, max(a.ended_at) AS ended_at, count(a.outcome) AS attempts,
+    e.timeouts -> '$.monitor.told' AS told
+  FROM (SELECT id, run_id, operation, kind, status, outcome, created_at, finished_at, attempt, timeouts FROM executions
     WHERE user_id = ?1 AND finished_at IS NOT NULL AND finished_at >= ?2 AND (finished_at, id) < (?3, ?4)
     AND (?5 IS NULL OR operation = ?5)
     ORDER BY finished_at DESC, id DESC LIMIT ?6 + 0) e
