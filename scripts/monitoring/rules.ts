@@ -110,6 +110,15 @@ const QUEUE: Alert[] = [
     fires: { execd_oldest_run_age_seconds: '5000+60x60' },
     quiet: { execd_oldest_run_age_seconds: '600x60' },
   },
+  {
+    name: 'ExecdMonitorEvents',
+    expr: 'sum by (event) (increase(execd_monitor_events_total[15m])) > 0',
+    ...{ for: '1m', severity: 'warning' },
+    summary: 'Monitors have reported executions as late or stuck, or schedules as silent.',
+    labels: { event: 'late' },
+    fires: { 'execd_monitor_events_total{event="late"}': '0x40 1x20' },
+    quiet: { 'execd_monitor_events_total{event="late"}': '3x60' },
+  },
 ];
 
 const SERVER: Alert[] = [

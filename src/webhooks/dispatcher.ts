@@ -402,8 +402,7 @@ export class Dispatcher {
   /** The trace of what an event is about goes on at the receiver. Without tracing the message has the span that began it. */
   async #traceOf(told: Told): Promise<{ traceparent: string | null; span: DeliverySpan | null }> {
     const { store, tracing } = this.#deps;
-    const execution =
-      isEvent(told) ? await store.get(null, told.executionId).catch(() => null) : null;
+    const execution = isEvent(told) ? await store.get(null, told.executionId).catch(() => null) : null;
     if (execution === null) return { traceparent: null, span: null };
     const { id, trace } = execution;
     const span = tracing?.beginDelivery(trace, id) ?? null;

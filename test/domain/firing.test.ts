@@ -132,11 +132,16 @@ t.test('silence counts from the last run that completed, as time passes', async 
     [{ state: 'ended' }, null],
     [{ silentAt: 7 }, null],
     [{ nextAt: 3 }, 3],
-  ] as const) t.equal(wakeAt(quiet(more)), due, JSON.stringify(more));
+  ] as const)
+    t.equal(wakeAt(quiet(more)), due, JSON.stringify(more));
   t.equal(hush(quiet({}), HOUR - 1, between), null);
   t.match(hush(quiet({}), HOUR, between), { silentAt: HOUR });
   t.equal(hush(schedule(), 9 * HOUR, between), null, 'nobody asked');
   const jumped = hush(quiet({}), 5 * HOUR, () => HOUR / 4);
-  t.match(jumped, { silentAt: null, watchedFrom: 4.75 * HOUR }, 'the clock was set forward by four hours and more');
+  t.match(
+    jumped,
+    { silentAt: null, watchedFrom: 4.75 * HOUR },
+    'the clock was set forward by four hours and more',
+  );
   t.equal(wakeAt(jumped as Schedule), 5.75 * HOUR);
 });

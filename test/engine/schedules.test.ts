@@ -147,31 +147,34 @@ t.test('a paused schedule starts nothing, and goes on with the next due time', a
   );
 });
 
-t.test('a schedule that completes nothing is reported as silent once, also over a restart, until it completes', async (t) => {
-  const silent: string[] = [];
-  const deps = { onSilence: ({ plan: { name } }: { plan: SchedulePlan }) => void silent.push(name) };
-  const before = await scheduleWorld(t, { deps });
-  await before.create({ when: { every_ms: 60 * MINUTE }, silentAfterMs: 3 * MINUTE });
-  await before.clock.advance(3 * MINUTE - 1);
-  t.same(silent, []);
-  await before.engine.close();
-  const after = await scheduleWorld(t, { dir: before.dir, clock: before.clock, deps });
-  await after.clock.advance(1);
-  await heard('it is reported', () => silent.length === 1);
-  await after.clock.advance(10 * MINUTE);
-  const now = async () => (await after.schedules.get(LOCAL_CALLER, 'n')).schedule;
-  t.match([silent, await now()], [['n'], { silentAt: Number, completedAt: null }], 'once');
-  await after.schedules.run(LOCAL_CALLER, 'n');
-  await after.endOne();
-  await heard('it is not silent any more', async () => (await now()).silentAt === null);
-  t.equal((await now()).completedAt, after.clock.now());
-  await after.clock.advance(3 * MINUTE);
-  await heard('it is reported again', () => silent.length === 2);
-  await after.schedules.pause(LOCAL_CALLER, 'n');
-  t.match(await now(), { silentAt: null }, 'nobody waits for a paused one');
-  await after.schedules.resume(LOCAL_CALLER, 'n');
-  await after.clock.advance(3 * MINUTE - 1);
-  t.equal(silent.length, 2, 'it counts from the end of the pause');
-  await after.clock.advance(1);
-  await heard('it is reported again', () => silent.length === 3);
-});
+t.test(
+  'a schedule that completes nothing is reported as silent once, also over a restart, until it completes',
+  async (t) => {
+    const silent: string[] = [];
+    const deps = { onSilence: ({ plan: { name } }: { plan: SchedulePlan }) => void silent.push(name) };
+    const before = await scheduleWorld(t, { deps });
+    await before.create({ when: { every_ms: 60 * MINUTE }, silentAfterMs: 3 * MINUTE });
+    await before.clock.advance(3 * MINUTE - 1);
+    t.same(silent, []);
+    await before.engine.close();
+    const after = await scheduleWorld(t, { dir: before.dir, clock: before.clock, deps });
+    await after.clock.advance(1);
+    await heard('it is reported', () => silent.length === 1);
+    await after.clock.advance(10 * MINUTE);
+    const now = async () => (await after.schedules.get(LOCAL_CALLER, 'n')).schedule;
+    t.match([silent, await now()], [['n'], { silentAt: Number, completedAt: null }], 'once');
+    await after.schedules.run(LOCAL_CALLER, 'n');
+    await after.endOne();
+    await heard('it is not silent any more', async () => (await now()).silentAt === null);
+    t.equal((await now()).completedAt, after.clock.now());
+    await after.clock.advance(3 * MINUTE);
+    await heard('it is reported again', () => silent.length === 2);
+    await after.schedules.pause(LOCAL_CALLER, 'n');
+    t.match(await now(), { silentAt: null }, 'nobody waits for a paused one');
+    await after.schedules.resume(LOCAL_CALLER, 'n');
+    await after.clock.advance(3 * MINUTE - 1);
+    t.equal(silent.length, 2, 'it counts from the end of the pause');
+    await after.clock.advance(1);
+    await heard('it is reported again', () => silent.length === 3);
+  },
+);

@@ -33,7 +33,20 @@ export { anyOrder } from './store-contract/any-order.ts';
 export { BEGINNING, type MakeWorld, type StoreWorld } from './store-contract/given.ts';
 
 const ALL = [
-  ...[acceptance, claims, fences, cancels, keys, listing, retries, delays, schedules, monitors, conflicts, joins],
+  ...[
+    acceptance,
+    claims,
+    fences,
+    cancels,
+    keys,
+    listing,
+    retries,
+    delays,
+    schedules,
+    monitors,
+    conflicts,
+    joins,
+  ],
   ...[
     concurrency,
     turns,

@@ -8,6 +8,7 @@ import { EXIT_0, newExecution } from '../helpers/records.ts';
 
 const NO_GAUGES: Gauges = {
   pauses: 0,
+  lateExecutions: 0,
   isDrained: false,
   counts: {
     pending: 0,

@@ -36,6 +36,7 @@ function InputTab({ execution }: { execution: Execution }) {
   const {
     spec,
     timeouts,
+    monitor,
     limits,
     stop,
     retry,
@@ -57,6 +58,9 @@ function InputTab({ execution }: { execution: Execution }) {
           ['Idle', ms(timeouts.idle_ms)],
           ['Queue', ms(timeouts.queue_ms)],
           ['In total', ms(timeouts.total_ms)],
+          ['Late to start', monitor?.late_start_ms == null ? '–' : duration(monitor.late_start_ms)],
+          ['Late', monitor?.late_ms == null ? '–' : duration(monitor.late_ms)],
+          ['Stuck', monitor?.stuck_ms == null ? '–' : duration(monitor.stuck_ms)],
           ['Memory', size(limits.memory_bytes)],
           ['CPU time', limits.cpu_s === null ? 'no limit' : duration(limits.cpu_s * 1000)],
           ['Processes', limits.processes === null ? 'no limit' : whole(limits.processes)],

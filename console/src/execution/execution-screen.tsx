@@ -8,6 +8,7 @@ import { useNow } from '../live/use-live.ts';
 import { useCan } from '../session/session.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { MonitorTag } from '../ui/monitor-tag.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
 import { shortId } from '../words/format.ts';
 import { titleOf } from '../words/title.ts';
@@ -92,6 +93,7 @@ function Header({ execution }: { execution: Execution }) {
       <div className="top-line">
         <StatusMark status={status} phase={phase} hasWord />
         <h1 title={titleOf(execution)}>{titleOf(execution)}</h1>
+        <MonitorTag of={execution} />
         <Actions execution={execution} />
       </div>
       <p className={`why tone-${status}`} aria-live="polite">

@@ -23,10 +23,11 @@ export function WhyTab({ of: { id, phase, revision } }: { of: Execution | Plan }
   });
   if (error !== null) return <Failed error={error} />;
   if (data === undefined) return <Loading what="the explanation" />;
-  const { summary, waiting, end, attempts, cache, rerun, steps } = data;
+  const { summary, waiting, told, end, attempts, cache, rerun, steps } = data;
   return (
     <div className="why-tab">
       <p>{summary}</p>
+      {end !== null && told.map(({ event, words }) => <p key={event}>{words}</p>)}
       {waiting !== null && <Waiting waiting={waiting} />}
       {end !== null && <End end={end} />}
       {steps !== null && steps.length > 0 && <Steps steps={steps} leftOut={data.steps_left_out} />}

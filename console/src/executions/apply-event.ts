@@ -7,6 +7,10 @@ export function applyEvent(row: Execution, event: Event): Execution {
   const next = { ...row, status, phase };
   if (event.type === 'started')
     return { ...next, timestamps: { ...timestamps, started: time, finished: null }, queue: null };
+  const told =
+    event.type === 'late_start' || event.type === 'late' || event.type === 'stuck' ? event.type : null;
+  if (told !== null && row.monitor !== null)
+    return { ...next, monitor: { ...row.monitor, told: [...row.monitor.told, { event: told, time }] } };
   if (phase !== 'done') return next;
   const begun = timestamps.started ?? time;
   return {

@@ -2,6 +2,7 @@ import { memo } from 'react';
 import { Link } from 'wouter';
 import type { Execution } from '../../../src/client/types.ts';
 import { useNow } from '../live/use-live.ts';
+import { MonitorTag } from '../ui/monitor-tag.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
 import { Ago } from '../ui/time.tsx';
 import { duration } from '../words/format.ts';
@@ -55,6 +56,7 @@ export const ExecutionRow = memo(function ExecutionRow({
           {title}
         </Link>
         {step !== null && <span className="tag">{step}</span>}
+        {phase !== 'done' && <MonitorTag of={row} />}
         {row.cache?.status === 'hit' && <span className="tag is-hit">cached</span>}
         {task !== null && (
           <Link className="tag" href={`/?task_id=${encodeURIComponent(task)}`}>

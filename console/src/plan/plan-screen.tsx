@@ -13,6 +13,7 @@ import { CopyButton } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { useQueryParam } from '../ui/query-params.ts';
 import { Empty, Failed, Loading, Problem } from '../ui/states.tsx';
+import { MonitorTag } from '../ui/monitor-tag.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
 import { duration, plural, shortId } from '../words/format.ts';
 import { Gantt } from './gantt.tsx';
@@ -112,6 +113,7 @@ function PlanHeader({ plan, now }: { plan: Plan; now: number }) {
       <div className="top-line">
         <StatusMark status={status} phase={phase} hasWord />
         <h1 className="is-prose">{description ?? plan.client_id ?? 'Plan'}</h1>
+        <MonitorTag of={plan} />
         <PlanActions plan={plan} />
       </div>
       <p className={`why tone-${status}`} aria-live="polite">

@@ -8,6 +8,7 @@ import { useEvents } from '../live/use-live.ts';
 import { useExecd } from '../session/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { MonitorTag } from '../ui/monitor-tag.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
 import { Ago } from '../ui/time.tsx';
 import { duration, plural } from '../words/format.ts';
@@ -68,15 +69,13 @@ export function PlansScreen() {
   );
 }
 
-function PlanRow({
-  plan: { id, status, phase, description, client_id: name, counts, timestamps, duration_ms: took },
-}: {
-  plan: Plan;
-}) {
+function PlanRow({ plan }: { plan: Plan }) {
+  const { id, status, phase, description, client_id: name, counts, timestamps, duration_ms: took } = plan;
   return (
     <li>
       <StatusMark status={status} phase={phase} hasWord />
       <Link href={`/plans/${id}`}>{description ?? name ?? 'Plan'}</Link>
+      {phase !== 'done' && <MonitorTag of={plan} />}
       <Progress counts={counts} label={plural(counts.total, 'step')} />
       <span className="hint">{phase === 'done' ? duration(took) : ''}</span>
       <span className="hint">

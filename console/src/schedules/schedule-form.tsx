@@ -18,7 +18,7 @@ type Body = components['schemas']['PutSchedule'];
 /** What a request may name: execd shows more of a schedule than that. */
 const FIELDS = [
   ...['cron', 'every_ms', 'at', 'timezone', 'description', 'overlap', 'misfire', 'max_catch_up'],
-  ...['jitter_ms', 'max_runs', 'ends_at'],
+  ...['jitter_ms', 'max_runs', 'ends_at', 'silent_after_ms'],
 ] as const;
 
 interface Begin {

@@ -12,7 +12,7 @@ import { Facts } from '../ui/facts.tsx';
 import { JsonTree } from '../ui/json-tree.tsx';
 import { Empty, Failed, Loading, Problem } from '../ui/states.tsx';
 import { duration, fullTime, shortId, whole } from '../words/format.ts';
-import { ScheduleActions } from './schedules-screen.tsx';
+import { ScheduleActions, SilentTag } from './schedules-screen.tsx';
 import { useScheduleAction, useSchedules } from './use-schedules.ts';
 import { type Schedule, STATE_TONES, stateWord, whenWord } from './when.ts';
 
@@ -44,13 +44,22 @@ function Gone() {
 
 function Shown({ schedule }: { schedule: Schedule }) {
   const { name, state, description, next, overlap, misfire, jitter_ms: jitter } = schedule;
-  const { max_runs: most, ends_at: ends, runs, waiting, execution, plan } = schedule;
+  const {
+    max_runs: most,
+    ends_at: ends,
+    silent_after_ms: silentAfter,
+    runs,
+    waiting,
+    execution,
+    plan,
+  } = schedule;
   return (
     <div className="screen schedule">
       <header className="top">
         <div className="top-line">
           <span className={`tag tone-${STATE_TONES[state]}`}>{state}</span>
           <h1>{name}</h1>
+          <SilentTag of={schedule} />
           <ScheduleActions schedule={schedule} />
           <Change schedule={schedule} />
         </div>
@@ -77,6 +86,8 @@ function Shown({ schedule }: { schedule: Schedule }) {
               ['Late by up to', jitter === 0 ? '–' : duration(jitter)],
               ['Runs', most === null ? whole(runs) : `${whole(runs)} of ${whole(most)}`],
               ['Waiting', whole(waiting)],
+              ['Silent after', silentAfter === null ? 'never' : duration(silentAfter)],
+              ['Completed last', schedule.last_completed === null ? '–' : fullTime(schedule.last_completed)],
               ['Ends', ends === null ? 'never' : fullTime(ends)],
             ]}
           />

@@ -56,6 +56,7 @@ function ScheduleRow({ schedule, now }: { schedule: Schedule; now: number }) {
       <span className={`tag tone-${STATE_TONES[state]}`} title={stateWord(schedule)}>
         {state}
       </span>
+      <SilentTag of={schedule} />
       <span className="schedule-name">
         <Link href={`/schedules/${encodeURIComponent(name)}`}>{name}</Link>
         {description !== null && <span className="hint">{description}</span>}
@@ -82,6 +83,16 @@ function ScheduleRow({ schedule, now }: { schedule: Schedule; now: number }) {
 }
 
 /** What can be done at once; the rest is on its own page. */
+/** Nothing of it has completed for too long. */
+export function SilentTag({ of: { silent_since: since } }: { of: Schedule }) {
+  if (since === null) return null;
+  return (
+    <span className="tag is-late" title={`Reported at ${fullTime(since)}`}>
+      silent
+    </span>
+  );
+}
+
 export function ScheduleActions({ schedule: { name, state } }: { schedule: Schedule }) {
   const act = useScheduleAction(name);
   const canSubmit = useCan('submit');

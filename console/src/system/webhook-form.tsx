@@ -9,7 +9,19 @@ import { CopyButton } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Problem } from '../ui/states.tsx';
 
-const EVENTS = ['completed', 'failed', 'timed_out', 'cancelled', 'lost', 'started', 'awaiting'] as const;
+const EVENTS = [
+  'completed',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'lost',
+  'late_start',
+  'late',
+  'stuck',
+  'silent',
+  'started',
+  'awaiting',
+] as const;
 type EventName = (typeof EVENTS)[number];
 const TEMPLATES = {
   none: 'a CloudEvent, signed',

@@ -196,8 +196,13 @@ export function operationSchema(limits: SpecLimits) {
         });
       const ofSteps = OF_STEPS.filter((name) => one[name] !== undefined).map((name) => [name]);
       const times = Object.keys(one.timeouts ?? {}).filter((name) => name !== 'total_ms');
-      const monitors = Object.keys(one.monitor ?? {}).filter((name) => name !== 'late_ms' && name !== 'cancel');
-      const unfit = [...times.map((name) => ['timeouts', name]), ...monitors.map((name) => ['monitor', name])];
+      const monitors = Object.keys(one.monitor ?? {}).filter(
+        (name) => name !== 'late_ms' && name !== 'cancel',
+      );
+      const unfit = [
+        ...times.map((name) => ['timeouts', name]),
+        ...monitors.map((name) => ['monitor', name]),
+      ];
       for (const path of [...ofSteps, ...unfit])
         context.addIssue({
           code: 'custom',

@@ -21,7 +21,8 @@ interface MonitorWords {
 export const MONITORS = {
   late_start: {
     name: 'late_start_ms',
-    about: 'Adds the event `late_start` if no attempt has started so long after the acceptance or the start time',
+    about:
+      'Adds the event `late_start` if no attempt has started so long after the acceptance or the start time',
     says: (shown) => `no attempt has started within ${shown}`,
     isOfPlans: false,
   },
@@ -53,7 +54,11 @@ const CANCEL = 'Whether execd cancels the execution with the first of these even
 /** What a request may ask for; `bound` is that of each time. */
 export function askedMonitor(bound: z.ZodInt) {
   return strict(
-    { late_start_ms: timeOf('late_start', bound), late_ms: timeOf('late', bound), stuck_ms: timeOf('stuck', bound) },
+    {
+      late_start_ms: timeOf('late_start', bound),
+      late_ms: timeOf('late', bound),
+      stuck_ms: timeOf('stuck', bound),
+    },
     'late_start_ms, late_ms, stuck_ms',
   );
 }
@@ -67,16 +72,21 @@ const timeOf = (event: MonitorEvent, bound: z.ZodInt) =>
 function strict<T extends z.ZodRawShape>(shape: T, names: string) {
   return z
     .strictObject({ ...shape, cancel: z.boolean().optional().describe(CANCEL) })
-    .refine((monitor) => Object.keys(shape).some((name) => (monitor as Record<string, unknown>)[name] !== undefined), {
-      error: `must have at least one of ${names}`,
-    });
+    .refine(
+      (monitor) =>
+        Object.keys(shape).some((name) => (monitor as Record<string, unknown>)[name] !== undefined),
+      {
+        error: `must have at least one of ${names}`,
+      },
+    );
 }
 
 export type MonitorSpec = { [N in MonitorName]?: number | undefined } & { cancel?: boolean | undefined };
 
 /** What a reader sees. */
 export function shownMonitor(ms: z.ZodInt, time: z.ZodType) {
-  const shape = (event: MonitorEvent) => ms.nullable().describe(`${MONITORS[event].about}, milliseconds; null: off.`);
+  const shape = (event: MonitorEvent) =>
+    ms.nullable().describe(`${MONITORS[event].about}, milliseconds; null: off.`);
   return z.strictObject({
     late_start_ms: shape('late_start'),
     late_ms: shape('late'),

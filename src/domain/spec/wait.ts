@@ -95,7 +95,16 @@ export function waitSchema<T extends z.ZodRawShape>(extra: T) {
 /** A wait whose values are known. */
 export type WaitSpec = z.infer<z.ZodObject<typeof waitShape>> & Partial<Record<Unused, undefined>>;
 /** What other kinds have and a wait has not. */
-type Unused = 'webhook' | 'start_at' | 'cache' | 'concurrency' | 'files' | 'artifacts' | 'retry' | 'timeouts' | 'monitor';
+type Unused =
+  | 'webhook'
+  | 'start_at'
+  | 'cache'
+  | 'concurrency'
+  | 'files'
+  | 'artifacts'
+  | 'retry'
+  | 'timeouts'
+  | 'monitor';
 export type Approval = z.infer<typeof approval>;
 
 export const waitSpec = waitSchema({});

@@ -87,7 +87,10 @@ export async function explain(caller: Caller, id: ExecutionId, deps: ExplainDeps
   const until = firstClaim ?? (isFinished(execution) ? execution.finishedAt : deps.clock.now());
   return {
     ...{ view, waiting, end, steps, told },
-    summary: [summaryOf(execution, waiting, end, steps), ...(end === null ? told : []).map(({ words }) => words)].join(' '),
+    summary: [
+      summaryOf(execution, waiting, end, steps),
+      ...(end === null ? told : []).map(({ words }) => words),
+    ].join(' '),
     waitedMs: isPlan ? 0 : Math.max(0, deps.clock.between(execution.createdAt, until)),
     attempts: whyRetried(execution),
     cache: execution.cache === null ? null : whyMissed(execution, await earlierOf(execution, deps)),

@@ -63,7 +63,16 @@ export interface EngineSettings {
 /** The parts of a spec that are not the work itself. An operation brings its own, which the request overrides. */
 export type SpecSettings = Pick<
   Spec,
-  'timeouts' | 'monitor' | 'output' | 'retry' | 'retry_safe' | 'cache' | 'priority' | 'on_limit' | 'labels' | 'task_id'
+  | 'timeouts'
+  | 'monitor'
+  | 'output'
+  | 'retry'
+  | 'retry_safe'
+  | 'cache'
+  | 'priority'
+  | 'on_limit'
+  | 'labels'
+  | 'task_id'
 > & { limits?: ResourceLimits | undefined; stop?: StopSpec | undefined };
 
 function resolveTimeouts(spec: SpecSettings, policy: EngineSettings, adaptiveMs: number | null): Timeouts {

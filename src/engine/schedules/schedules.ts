@@ -58,7 +58,15 @@ export class Schedules {
     const schedule: Schedule = {
       ...{ id: newId(), userId: caller.userId, plan, ...ownerOf(caller) },
       ...{ state: isPaused ? 'paused' : 'active', ended: null, nextAt: null, waiting: [], runs: 0 },
-      ...{ lastId: null, lastAt: null, anchor: now, revision: 0, completedAt: null, createdAt: now, updatedAt: now },
+      ...{
+        lastId: null,
+        lastAt: null,
+        anchor: now,
+        revision: 0,
+        completedAt: null,
+        createdAt: now,
+        updatedAt: now,
+      },
       ...{ watchedFrom: now, silentAt: null },
     };
     const whole = this.#from(schedule, now);
@@ -114,7 +122,9 @@ export class Schedules {
   resume(caller: Caller, name: string): Promise<ScheduleView> {
     return this.#change(caller, name, (schedule, now) => {
       if (schedule.state === 'ended') throw hasEnded(name);
-      return schedule.state === 'active' ? schedule : this.#from({ ...watchFrom(schedule, now), state: 'active' }, now);
+      return schedule.state === 'active'
+        ? schedule
+        : this.#from({ ...watchFrom(schedule, now), state: 'active' }, now);
     });
   }
 

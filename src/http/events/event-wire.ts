@@ -65,7 +65,15 @@ export function toToldWire(told: Told, execution: FinishedExecution | null): obj
   return told.type === 'silent' ? toSilenceWire(told) : toEventWire(told, execution);
 }
 
-function toSilenceWire({ type, at, userId, schedule, silentAfterMs, completedAt, executionId }: Silence): object {
+function toSilenceWire({
+  type,
+  at,
+  userId,
+  schedule,
+  silentAfterMs,
+  completedAt,
+  executionId,
+}: Silence): object {
   const facts = { user_id: userId, schedule: schedule.name, schedule_id: schedule.id };
   const last = { last_completed: isoOrNull(completedAt), last_id: executionId };
   return { type, time: isoTime(at), ...facts, silent_after_ms: silentAfterMs, ...last };

@@ -28,7 +28,10 @@ const CHECKS = {
   queue_age_seconds: { about: 'Age of the oldest queued execution.', limit: { most: 300 } },
   oldest_run_seconds: { about: 'How long the oldest attempt has been running.', limit: { most: 5400 } },
   write_behind_lag_seconds: { about: 'Age of the oldest counters that are not stored.', limit: { most: 60 } },
-  late_executions: { about: 'Executions that a monitor has reported and that have not ended.', limit: { most: 0 } },
+  late_executions: {
+    about: 'Executions that a monitor has reported and that have not ended.',
+    limit: { most: 0 },
+  },
   open_circuits: { about: 'Targets that execd does not call at the moment.', limit: { most: 0 } },
   pauses: { about: 'Pauses of the queue, of operations and of concurrency keys.', limit: { most: 0 } },
 } as const satisfies Record<string, Check>;

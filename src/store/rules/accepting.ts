@@ -12,7 +12,16 @@ import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
 import { pair } from './facts.ts';
 import { charge, hold, look, owe } from './money.ts';
 import { isPaused } from './pausing.ts';
-import { addAttempt, announce, changeNeeds, endSilence, finished, label, ownerOf, scheduleIdOf } from './moves.ts';
+import {
+  addAttempt,
+  announce,
+  changeNeeds,
+  endSilence,
+  finished,
+  label,
+  ownerOf,
+  scheduleIdOf,
+} from './moves.ts';
 import { type Accept, type Answers, type FullReason, type Rule, type Undone, type Work } from './parts.ts';
 import type { WorkingSet } from './working-set.ts';
 

@@ -22,7 +22,10 @@ export const patchPart: Rule<ports.PatchPart> = {
       if ('status' in raised) return raised;
       ({ cost } = raised);
     }
-    const timeouts = part.timeouts === null ? row.timeouts : clocksText({ timeouts: part.timeouts, monitor: monitorOf(row) });
+    const timeouts =
+      part.timeouts === null
+        ? row.timeouts
+        : clocksText({ timeouts: part.timeouts, monitor: monitorOf(row) });
     const changes = { cost, timeouts, priority: part.priority ?? row.priority };
     return move(set, row, { type: 'patch' }, { changes }, work);
   },

@@ -4,7 +4,18 @@ import type { Schedule } from '../../../src/domain/schedules/schedule.ts';
 import type { Monitor, MonitorEvent } from '../../../src/domain/spec/monitor.ts';
 import type { Webhook } from '../../../src/domain/webhooks/webhooks.ts';
 import { accept, newExecution, settle } from '../records.ts';
-import { applied, cancel, claim, CLAIM, get, given, givenRunning, limitsPatch, type MakeWorld, one } from './given.ts';
+import {
+  applied,
+  cancel,
+  claim,
+  CLAIM,
+  get,
+  given,
+  givenRunning,
+  limitsPatch,
+  type MakeWorld,
+  one,
+} from './given.ts';
 
 const monitor: Monitor = { ms: { late_start: 10, late: 20, stuck: 30 }, cancel: false, told: {} };
 const tell = (executionId: string, event: MonitorEvent, attempt = 0) =>
@@ -20,15 +31,32 @@ export function monitors(t: Test, makeWorld: MakeWorld): void {
     t.equal((await one(store, [tell(other, 'late')])).status, 'stale', 'it has no monitor');
     t.equal((await one(store, [tell(id, 'stuck')])).status, 'stale', 'it does not run');
     const result = await one(store, [tell(id, 'late_start')]);
-    t.match(applied(result)[0], { phase: 'queued', monitor: { told: { late_start: 2000 } }, eventSequence: 3 });
+    t.match(applied(result)[0], {
+      phase: 'queued',
+      monitor: { told: { late_start: 2000 } },
+      eventSequence: 3,
+    });
     t.match(result, { events: [{ type: 'late_start', sequence: 3, phase: 'queued' }] });
     const again = await world.reopen();
     t.equal((await one(again, [tell(id, 'late_start')])).status, 'stale', 'once, also after a restart');
-    t.ok((await again.pendingToFollow()).some((one) => one.id === id), 'a restart follows it');
-    applied(await one(again, [limitsPatch(id, { queueMs: null, attemptMs: 400_000, totalMs: null, idleMs: null })].map(
-      (part) => ({ ...part, revision: 2 }),
-    )));
-    t.match((await get(again, id)).monitor, { ms: monitor.ms, told: { late_start: 2000 } }, 'new limits leave it');
+    t.ok(
+      (await again.pendingToFollow()).some((one) => one.id === id),
+      'a restart follows it',
+    );
+    applied(
+      await one(
+        again,
+        [limitsPatch(id, { queueMs: null, attemptMs: 400_000, totalMs: null, idleMs: null })].map((part) => ({
+          ...part,
+          revision: 2,
+        })),
+      ),
+    );
+    t.match(
+      (await get(again, id)).monitor,
+      { ms: monitor.ms, told: { late_start: 2000 } },
+      'new limits leave it',
+    );
     await claim(again, 2);
     t.equal((await one(again, [tell(id, 'stuck', 2)])).status, 'stale', 'of another attempt');
     clock.now = 3000;
@@ -38,7 +66,10 @@ export function monitors(t: Test, makeWorld: MakeWorld): void {
     t.equal((await one(again, [tell(id, 'late')])).status, 'stale', 'it has ended');
     t.same((await get(again, id)).monitor?.told, { late_start: 2000, stuck: 3000, late: 3000 });
     const { ends } = await again.ends({ userId: 'ann', from: 0, to: 1e15, operation: null }, 10);
-    t.same(ends.map(({ told }) => [...told].sort()), [['late', 'late_start', 'stuck']]);
+    t.same(
+      ends.map(({ told }) => [...told].sort()),
+      [['late', 'late_start', 'stuck']],
+    );
   });
 
   t.test('an event and the cancel that comes with it are stored together', async (t) => {
@@ -63,7 +94,15 @@ export function monitors(t: Test, makeWorld: MakeWorld): void {
         ...{ maxCatchUp: 10, jitterMs: 0, maxRuns: null, endsAt: null, silentAfterMs: 5000 },
         work: { kind: 'exec', program: 'true' },
       },
-      ...{ submittedBy: null, state: 'active', ended: null, nextAt: 90_000, waiting: [], runs: 0, lastId: null },
+      ...{
+        submittedBy: null,
+        state: 'active',
+        ended: null,
+        nextAt: 90_000,
+        waiting: [],
+        runs: 0,
+        lastId: null,
+      },
       ...{ lastAt: null, anchor: 0, revision: 0, createdAt: 1, updatedAt: 1 },
       ...{ completedAt: null, watchedFrom: 1000, silentAt: null },
     };
@@ -84,7 +123,9 @@ export function monitors(t: Test, makeWorld: MakeWorld): void {
     applied(await one(store, [put(silent)]));
     t.equal((await one(store, [put(silent)])).status, 'stale', 'another server has done it');
     t.equal(await store.nextSchedule(), 90_000);
-    t.match(await told(), [{ type: 'silent', schedule: { name: 'nightly' }, silentAfterMs: 5000, completedAt: null }]);
+    t.match(await told(), [
+      { type: 'silent', schedule: { name: 'nightly' }, silentAfterMs: 5000, completedAt: null },
+    ]);
     const again = await world.reopen();
     t.match(await again.schedule('ann', 'nightly'), { silentAt: 6000 });
 
@@ -99,11 +140,18 @@ export function monitors(t: Test, makeWorld: MakeWorld): void {
     t.match(await again.schedule('ann', 'nightly'), { silentAt: null, completedAt: 7000, revision: 2 });
     t.equal(await again.nextSchedule(), 12_000, 'it may become silent again');
     clock.now = 8000;
-    const late = { ...silent, revision: 2, silentAt: 8000 };
-    t.equal((await one(again, [put({ ...late, silentAt: null }), put(late)])).status, 'stale');
-    applied(await one(again, [put({ ...silent, revision: 2, runs: 5 })]));
-    t.match(await again.schedule('ann', 'nightly'), { runs: 5, silentAt: null, completedAt: 7000 },
-      'what was decided before does not undo it');
+    const before = { ...schedule, revision: 2, runs: 5 };
+    t.equal(
+      (await one(again, [put({ ...before, silentAt: 8000 })])).status,
+      'stale',
+      'decided before it completed',
+    );
+    applied(await one(again, [put(before)]));
+    t.match(
+      await again.schedule('ann', 'nightly'),
+      { runs: 5, silentAt: null, completedAt: 7000, revision: 3 },
+      'what was decided before does not undo it',
+    );
     t.equal((await told(again)).length, 1);
   });
 }
