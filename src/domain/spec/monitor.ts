@@ -81,7 +81,7 @@ function strict<T extends z.ZodRawShape>(shape: T, names: string) {
     );
 }
 
-export type MonitorSpec = { [N in MonitorName]?: number | undefined } & { cancel?: boolean | undefined };
+export type MonitorSpec = Partial<Record<MonitorName, number | undefined>> & { cancel?: boolean | undefined };
 
 /** What a reader sees. */
 export function shownMonitor(ms: z.ZodInt, time: z.ZodType) {

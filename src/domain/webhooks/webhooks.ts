@@ -6,7 +6,6 @@ import type { EventType, WebhookEventType } from '../event-types.ts';
 import type { EventFilter, EventRecord } from '../execution/events.ts';
 import type { ExecutionId } from '../ids.ts';
 import { FINAL_STATUSES } from '../outcome.ts';
-import type { Schedule } from '../schedules/schedule.ts';
 import { isMail, MAIL_SCHEME } from '../spec/mail.ts';
 import type { Course, Notification, Template } from '../spec/notification.ts';
 
@@ -75,14 +74,6 @@ export type Told = EventRecord | LowBalance | Silence;
 /** Whether it is an event of an execution. */
 export const isEvent = (told: Told): told is EventRecord =>
   told.type !== 'low_balance' && told.type !== 'silent';
-
-/** What is told of a silent schedule; null for one that is never silent. */
-export function silenceOf({ id, userId, plan, completedAt, lastId }: Schedule, at: number): Silence | null {
-  const { name, silentAfterMs } = plan;
-  if (silentAfterMs === null) return null;
-  const about = { type: 'silent', userId, at, schedule: { id, name } } as const;
-  return { ...about, silentAfterMs, completedAt, executionId: lastId };
-}
 
 /** Null for an entry that has not taken the balance below the threshold. */
 export function lowBalanceOf(entry: LedgerEntry): LowBalance | null {

@@ -7,7 +7,7 @@ import {
   laneOf,
   lowBalanceOf,
   OPERATOR,
-  silenceOf,
+  type Silence,
   type Told,
   userOfLane,
   type WebhookFilter,
@@ -67,6 +67,13 @@ export function noteEntry(set: WorkingSet, entry: LedgerEntry): void {
 export function noteSilence(set: WorkingSet, schedule: Schedule): void {
   const silence = silenceOf(schedule, set.now);
   if (silence !== null) noteToUser(set, silence);
+}
+
+function silenceOf({ id, userId, plan, completedAt, lastId }: Schedule, at: number): Silence | null {
+  const { name, silentAfterMs } = plan;
+  if (silentAfterMs === null) return null;
+  const about = { type: 'silent', userId, at, schedule: { id, name } } as const;
+  return { ...about, silentAfterMs, completedAt, executionId: lastId };
 }
 
 /** What is no event of an execution goes to the webhooks that name its type. */
