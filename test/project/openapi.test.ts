@@ -67,7 +67,7 @@ t.test('everything in the document has a name or a description, and it is small'
   for (const [name, schema] of Object.entries(document.components.schemas))
     findMissing(schema, name, missing);
   t.same(missing, []);
-  t.match(Object.keys(document.webhooks), ['executionEvent', 'accountEvent', 'test']);
+  t.match(Object.keys(document.webhooks), ['executionEvent', 'accountEvent', 'scheduleEvent', 'test']);
 });
 
 function findMissing(schema: unknown, path: string, missing: string[]): void {

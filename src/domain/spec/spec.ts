@@ -13,7 +13,7 @@ import { limitsShape } from './limits-schema.ts';
 import { progress } from './progress.ts';
 import { sandboxShape } from './sandbox.ts';
 import { scalarsShape } from './scalars.ts';
-import { askedMonitor, askedPlanMonitor } from './monitor.ts';
+import { askedMonitor, askedPlanMonitor } from './monitor-schema.ts';
 import { askedTimesShape } from './times.ts';
 import { quoted } from '../errors.ts';
 import { CAUSES, type Cause } from '../outcome.ts';

@@ -4,7 +4,7 @@ import { progress } from './progress.ts';
 import { z } from 'zod';
 import { CACHE_MODES, CACHE_SCOPES } from '../../domain/cache.ts';
 import { NOT_KEPT, PHASES } from '../../domain/execution/execution.ts';
-import { shownMonitor } from '../../domain/spec/monitor.ts';
+import { shownMonitor } from '../../domain/spec/monitor-schema.ts';
 import { shownTimesShape } from '../../domain/spec/times.ts';
 import { WARNINGS } from '../../domain/execution/warnings.ts';
 import { cost } from '../accounts/account-schemas.ts';
