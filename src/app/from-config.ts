@@ -19,6 +19,7 @@ import type { EventHandler } from '../observe/event-handlers.ts';
 import { eventLog } from '../observe/event-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ConsoleOptions } from '../http/console/routes.ts';
+import { guardedConnector, SandboxProxy } from '../runners/requests/sandbox-proxy.ts';
 import { RequestRunner, type RequestRunnerOptions } from '../runners/requests/http.ts';
 import { fetchPlain } from '../runners/requests/fetch-plain.ts';
 import { GuardedSender } from '../runners/requests/webhook-sender.ts';
@@ -40,6 +41,12 @@ export function providerOf(config: Config, clock: Clock, log: Logger): TokenOpti
 export function webhookSender(config: Config, clock: Clock): WebhookSender {
   const { EXECUTION_EGRESS_ALLOW: egressAllow, EXECUTION_WEBHOOK_TIMEOUT_MS: timeoutMs } = config;
   return new GuardedSender({ clock, egressAllow, timeoutMs });
+}
+
+/** The way of sandboxes to listed hosts: to public addresses, and to those of EXECUTION_EGRESS_ALLOW. */
+export function sandboxProxy(config: Config, clock: Clock): SandboxProxy {
+  const { EXECUTION_EGRESS_ALLOW: egressAllow, EXECUTION_SANDBOX_NETWORK_BYTES: mostBytes } = config;
+  return new SandboxProxy({ connector: guardedConnector(egressAllow, clock), mostBytes });
 }
 
 /** @throws ConfigError for an entry of the allow-list that is none */
@@ -125,7 +132,7 @@ export function engineSettings(config: Config): EngineSettings {
     limits: resourcesOf(config),
     onLimit: config.EXECUTION_ON_LIMIT,
     slots: slotsOf(config),
-    hasNetwork: config.EXECUTION_SANDBOX_NETWORK,
+    network: config.EXECUTION_SANDBOX_NETWORK,
     hasCache: config.EXECUTION_CACHE_SIZE > 0,
     cacheEntryBytes: mostBytesOf(config.EXECUTION_CACHE_MAX_BYTES),
     cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,

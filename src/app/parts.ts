@@ -42,6 +42,7 @@ import {
   providerOf,
   quotasOf,
   requestRunner,
+  sandboxProxy,
   webhookSender,
   scratchRoot,
   sharesOf,
@@ -194,6 +195,7 @@ async function commandRunner(
     clock,
     hostClock: overrides.hostClock ?? systemClock,
     hostSilenceMs: config.EXECUTION_RUNNER_SILENCE_SECS * 1000,
+    proxy: sandboxProxy(config, clock),
     log,
   });
 }

@@ -28,7 +28,7 @@ export interface RunFlags {
   processes?: string;
   root?: string;
   isolation?: string;
-  network?: boolean;
+  network?: string | false;
   lateStart?: string;
   late?: string;
   stuck?: string;
@@ -100,7 +100,7 @@ function ofProcess(flags: RunFlags, env: NodeJS.ProcessEnv): Fields {
     cwd: flags.cwd === undefined ? undefined : resolve(flags.cwd),
     root: flags.root,
     isolation: flags.isolation,
-    network: flags.network === false ? false : undefined,
+    network: networkOf(flags.network),
     env: group({ ...envFiles(flags.envFile ?? []), ...envOf(flags.env ?? [], env) }),
     limits: group({
       memory_bytes: optional(flags.memory, sizeBytes),
@@ -108,6 +108,12 @@ function ofProcess(flags: RunFlags, env: NodeJS.ProcessEnv): Fields {
       processes: optional(flags.processes, wholeNumber),
     }),
   };
+}
+
+/** The server says what of it is allowed. */
+function networkOf(said: string | false | undefined): unknown {
+  if (said === undefined || said === false) return said;
+  return said === 'true' ? true : { allow: said.split(',').map((one) => one.trim()) };
 }
 
 /** `NAME=VALUE`, or `NAME` with the value that it has here. */

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 5b3a3f2c2f03035518c05317463fef0da3f34a5e166329da08272cff045d59a9.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 67913fa3714c477776b5326819cf67e2a17b1f64b834c0dd6fb6164ebc3ac9eb.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2123,8 +2123,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2175,8 +2174,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2232,8 +2230,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2289,8 +2286,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2425,8 +2421,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2482,8 +2477,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2544,8 +2538,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2606,8 +2599,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2761,8 +2753,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2815,8 +2806,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2874,8 +2864,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -2933,8 +2922,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -3178,6 +3166,11 @@ export interface components {
         Progress: ("json" | "fd") | {
             /** @description RE2 with a group `percent`, a group `message`, or both. */
             pattern: string;
+        };
+        /** @description The network of its sandbox: none, that of the server, or listed hosts; at most what the policy allows. Requires `isolation: sandbox` or `root`. */
+        Network: boolean | {
+            /** @description Hosts that it may reach through the proxy in HTTP_PROXY and HTTPS_PROXY: `name`, `*.name`, `name:port`. Without a port: 80 and 443. */
+            allow: string[];
         };
         /** @description Names and values of your choice. You can list and cancel by them. */
         Labels: {
@@ -3846,6 +3839,7 @@ export interface components {
                 by: "attempts" | "budget";
             };
             artifacts?: components["schemas"]["FilesEnd"];
+            network?: components["schemas"]["NetworkEnd"];
             /**
              * @description For `imported`: the status of the record.
              * @enum {string}
@@ -3876,6 +3870,35 @@ export interface components {
             survivors: number;
             /** @description execd ended a process that still held the output: the end of the output may be missing. */
             output_lost: boolean;
+        };
+        /** @description What a sandbox did with a network of listed hosts. */
+        NetworkEnd: {
+            /** @description Connections that reached their host. */
+            connections: number;
+            /** @description To all hosts. */
+            sent_bytes: number;
+            /** @description From all hosts. */
+            received_bytes: number;
+            refused: components["schemas"]["NetworkRefusals"];
+        };
+        /** @description Connections that the proxy of a sandbox refused. */
+        NetworkRefusals: {
+            /** @description How many connections execd refused. */
+            reasons: {
+                [key: string]: number;
+            };
+            /** @description The first 20 different ones. */
+            hosts: components["schemas"]["NetworkRefusal"][];
+        };
+        /** @description A host that the proxy of a sandbox refused. */
+        NetworkRefusal: {
+            /** @description With its port. */
+            host: string;
+            /**
+             * @description `not_listed`: `network.allow` does not list it. `address`: it is an address and not a name. `not_public`: the name has an address that is not public. `byte_limit`: the attempt has used EXECUTION_SANDBOX_NETWORK_BYTES.
+             * @enum {string}
+             */
+            reason: "not_listed" | "address" | "not_public" | "byte_limit";
         };
         /** @description A signal that execd sent. */
         SentSignal: {
@@ -4367,8 +4390,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -4428,8 +4450,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -4494,8 +4515,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */
@@ -4560,8 +4580,7 @@ export interface components {
              * @enum {string}
              */
             isolation?: "none" | "supervised" | "uid" | "sandbox";
-            /** @description Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`. */
-            network?: boolean;
+            network?: components["schemas"]["Network"];
             /** @description Name of a root directory of this server (EXECUTION_ROOTS_FILE): it sees only the files of that directory. Implies `isolation: sandbox`. */
             root?: string;
             /** @description The niceness of its processes, as of nice(1): a higher number leaves more CPU time to others. Default: 0. */

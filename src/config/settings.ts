@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
+import { networkSetting } from '../domain/network.ts';
 import { MAX_RESULT_BYTES } from '../domain/output-totals.ts';
 import { ROLES } from '../domain/ports/replica.ts';
 import { httpUrl } from '../domain/spec/http-url.ts';
@@ -520,11 +521,18 @@ export const SETTINGS = {
     about: 'Path of bubblewrap, which creates sandboxes. Unset: /usr/bin/bwrap if it exists.',
   },
   EXECUTION_SANDBOX_NETWORK: {
-    schema: flag,
+    schema: networkSetting,
     default: 'false',
-    unit: 'true | false',
+    unit: 'true | false | hosts, comma-separated',
     about:
-      'Give commands in a sandbox the network of this machine, unless a template of the policy file sets it.',
+      'Network of commands in a sandbox, unless a template of the policy file sets it: none (false), that of this machine (true), or hosts that they reach through a proxy of execd: name, *.name, name:port (docs/operate/isolation.md).',
+  },
+  EXECUTION_SANDBOX_NETWORK_BYTES: {
+    schema: whole(1, 2 ** 50),
+    default: String(10 * GIB),
+    unit: 'bytes',
+    about:
+      'Most bytes that an attempt sends and receives in total through the proxy of its sandbox. At the limit, execd closes its connections and refuses new ones.',
   },
   EXECUTION_ROOTS_FILE: {
     schema: path.optional(),

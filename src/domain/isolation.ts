@@ -1,5 +1,6 @@
 // Isolation tiers: how far a command is kept from the server, from other commands and from the machine. docs/operate/isolation.md
 // says what each of them keeps apart.
+import { type Network, networkInBoth } from './network.ts';
 
 /** From the weakest to the strongest. */
 export const ISOLATION_TIERS = ['none', 'supervised', 'uid', 'sandbox'] as const;
@@ -23,17 +24,19 @@ export function tierFor(least: IsolationTier, offered: readonly IsolationTier[])
 export interface Confinement {
   /** The least tier. */
   isolation: IsolationTier;
-  /** Whether it has the network of this machine in a sandbox; null: as the server has it. */
-  hasNetwork: boolean | null;
+  /** The network that it has in a sandbox; null: as the server has it. */
+  network: Network | null;
 }
 
-export const NOT_CONFINED: Confinement = Object.freeze({ isolation: 'none', hasNetwork: null });
+export const NOT_CONFINED: Confinement = Object.freeze({ isolation: 'none', network: null });
 
-/** Both apply: the stronger tier, and the network only where neither forbids it. */
+/** Both apply: the stronger tier, and of the network only what both allow. */
 export function bothOf(a: Confinement, b: Confinement): Confinement {
-  const said = [a.hasNetwork, b.hasNetwork].filter((one) => one !== null);
   return {
     isolation: stronger(a.isolation, b.isolation),
-    hasNetwork: said.length === 0 ? null : said.every((one) => one),
+    network:
+      a.network === null || b.network === null
+        ? (a.network ?? b.network)
+        : networkInBoth(a.network, b.network),
   };
 }

@@ -2,6 +2,7 @@
 // fault, whether a retry makes sense) is a pure function of the outcome and is never stored beside it.
 import { type LimitName, LIMITS } from './limits.ts';
 import type { FilesEnd } from './files-end.ts';
+import type { NetworkEnd } from './network.ts';
 import { CATALOGUE, type ErrorType, type ErrorCode, type Fault } from './errors.ts';
 
 /** Every cause an end can have. First cause wins: it is decided once and never repaired afterwards. */
@@ -117,6 +118,8 @@ export type Outcome = Ending & {
   exhausted?: Exhausted;
   /** Present when files were placed or asked for. */
   artifacts?: FilesEnd;
+  /** Present when its network was that of listed hosts. */
+  network?: NetworkEnd;
 };
 
 export interface Exhausted {

@@ -71,6 +71,6 @@ const NOTHING_ASKED = {
   monitor: null,
   outputPolicy: { maxBytes: 0, oversized: 'truncate', parse: null },
   ...{ concurrency: null, cache: null, cost: null, rerunOf: null, redriveOf: null, keptFrom: null },
-  ...{ caller: null, isolation: 'none', hasNetwork: false, access: NO_ACCESS_FACTS, webhook: null },
+  ...{ caller: null, isolation: 'none', network: false, access: NO_ACCESS_FACTS, webhook: null },
   ...{ phase: 'done', revision: 1, eventSequence: 2, attempts: [], cancel: null },
 } as const satisfies Partial<FinishedExecution>;

@@ -104,6 +104,20 @@ const executions = {
     'execd_artifact_problems_total',
     'Requested artifacts that were not kept: missing, too large, no room.',
   ),
+  networkConnections: counter(
+    'execd_sandbox_network_connections_total',
+    'Connections that sandboxes with a network of listed hosts made.',
+  ),
+  networkRefused: counter(
+    'execd_sandbox_network_refused_total',
+    'Connections of sandboxes that execd refused: the host is not listed, is an address, or is not public, or the byte limit was reached.',
+    ['reason'],
+  ),
+  networkBytes: counter(
+    'execd_sandbox_network_bytes_total',
+    'Bytes that sandboxes with a network of listed hosts sent and received.',
+    ['direction'],
+  ),
   truncated: counter('execd_output_truncated_total', 'Attempts whose log lacks some of the output.'),
   leftovers: counter(
     'execd_leftover_processes_total',

@@ -7,6 +7,7 @@ import type { LifecycleEvent } from '../domain/execution/events.ts';
 import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution/execution.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';
+import { NETWORK_REFUSALS, type NetworkEnd } from '../domain/network.ts';
 import { FINAL_STATUSES, judge, LOST_DETAILS } from '../domain/outcome.ts';
 import type { StoreCounts, StoreStats } from '../domain/ports/store.ts';
 import type { RunnerStatus } from '../domain/ports/runner.ts';
@@ -171,9 +172,19 @@ function onEvents(
     if (output.truncated) meters.truncated.inc();
     if (resources?.cpuMs != null) meters.cpuSeconds.inc(resources.cpuMs / 1000);
     if (resources?.maxRssBytes != null) meters.maxRss.observe(resources.maxRssBytes);
+    if (attempt.outcome?.network !== undefined) onNetwork(attempt.outcome.network);
     if (startedAt === null || endedAt === null) return;
     meters.spawn.observe(between(attempt.claimedAt, startedAt) / 1000);
     meters.duration.observe({ operation_type: operationType(execution) }, between(startedAt, endedAt) / 1000);
+  }
+
+  function onNetwork({ connections, sent_bytes, received_bytes, refused }: NetworkEnd): void {
+    meters.networkConnections.inc(connections);
+    meters.networkBytes.inc({ direction: 'sent' }, sent_bytes);
+    meters.networkBytes.inc({ direction: 'received' }, received_bytes);
+    for (const reason of NETWORK_REFUSALS)
+      if (refused.reasons[reason] !== undefined)
+        meters.networkRefused.inc({ reason }, refused.reasons[reason]);
   }
 
   function onCache(execution: Execution): void {

@@ -5,7 +5,7 @@
 //   string = u32 length · UTF-8 bytes;  list = u32 count · items;  optional = u8 0 | 1 · item
 import { Buffer } from 'node:buffer';
 
-export const VERSION = 10;
+export const VERSION = 11;
 /** Frames above this are malformed: the largest legal one carries a script, arguments and stdin. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** Bytes of each stream's end that `exited` carries. */
@@ -143,7 +143,17 @@ export interface Start {
   root: string;
   /** What may be written into that directory, to a layer in memory; 0: nothing. */
   layerBytes: number;
+  /**
+   * Path of a socket of the server. The command of a sandbox without network reaches it at 127.0.0.1, port `PROXY_PORT`;
+   * empty: there is none.
+   */
+  proxy: string;
 }
+
+/** Where the command of a sandbox finds the proxy of the server; native/host.h has the same. */
+export const PROXY_PORT = 3128;
+/** Connections of one attempt to it at a time; others wait to be accepted. */
+export const PROXY_CONNECTIONS = 64;
 
 /** Of all processes of an attempt together, but for the first two of files. -1: not limited. */
 export interface Limits {
@@ -610,6 +620,7 @@ const FRAMES = [
     scalars: list(i64),
     root: string,
     layerBytes: i64,
+    proxy: string,
   }),
   fields<Stop>(0x03, 'stop', { ref: u32, cause: oneOf(STOP_CAUSES), graceMs: u32 }),
   fields<Deadline>(0x04, 'deadline', { ref: u32, attemptMs: i64, idleMs: i64 }),

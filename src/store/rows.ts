@@ -131,8 +131,10 @@ interface StaticFacts {
   limits?: ResourceLimits;
   stop?: StopPolicy;
   isolation: IsolationTier;
-  /** Left out where it is false. */
+  /** The network of this machine. Left out where it is false. */
   hasNetwork?: boolean;
+  /** The network of listed hosts; left out where there are none. */
+  networkHosts?: readonly string[];
   /** Left out where nobody reads along. */
   onDisconnect?: 'cancel';
   /** Undefined in rows of the first version. */
@@ -221,11 +223,11 @@ type Accepted = NewExecution | FinishedExecution;
 function factsOf(execution: Accepted): string {
   const { labels, outputPolicy, retry, retrySafe, cache, rerunOf, isolation, access } = execution;
   const work = execution.work === execution.spec ? null : execution.work;
-  const { startAt, schedule, redriveOf, keptFrom, caller, limits, stop, hasNetwork, onDisconnect } =
-    execution;
+  const { startAt, schedule, redriveOf, keptFrom, caller, limits, stop, network, onDisconnect } = execution;
   const facts: Omit<StaticFacts, 'trace'> = {
     ...{ labels, outputPolicy, work, retry, retrySafe, cache, rerunOf, isolation, access },
-    ...(hasNetwork ? { hasNetwork } : {}),
+    ...(network === true ? { hasNetwork: true } : {}),
+    ...(typeof network === 'boolean' ? {} : { networkHosts: network }),
     ...(startAt === null ? {} : { startAt }),
     ...(schedule === null ? {} : { schedule }),
     ...(redriveOf === null ? {} : { redriveOf }),
@@ -338,7 +340,13 @@ export function toExecution(
   known?: Execution['spec'],
 ): Execution {
   const { monitor = null, ...timeouts } = JSON.parse(row.timeouts) as Clocks;
-  const { work, access = NO_ACCESS_FACTS, ...stored } = readJson(row.facts) as StaticFacts;
+  const {
+    work,
+    access = NO_ACCESS_FACTS,
+    hasNetwork = false,
+    networkHosts,
+    ...stored
+  } = readJson(row.facts) as StaticFacts;
   const spec = known ?? (readJson(row.spec) as AnySpec);
   const facts = {
     ...{
@@ -349,9 +357,9 @@ export function toExecution(
       caller: null,
       limits: NO_LIMITS,
       stop: null,
-      hasNetwork: false,
     },
     ...stored,
+    network: networkHosts ?? hasNetwork,
     access,
     plan: row.plan_id === null || row.step === null ? null : { id: row.plan_id, step: row.step },
     id: row.id,

@@ -141,9 +141,11 @@ t.test(
 templates:
   open: { program: /x, isolation: sandbox, network: true }
   closed: { program: /x, isolation: sandbox, network: false }
+  listed: { program: /x, isolation: sandbox, network: { allow: ['*.a.org', b.org] } }
   weak: { program: /x, isolation: supervised }
 users:
   ann: { may_run: [{ template: open }] }
+  eve: { may_run: [{ template: listed }] }
   bob: { may_run: [{ template: weak }] }`,
       ['supervised', 'sandbox'],
     );
@@ -153,10 +155,19 @@ users:
       const decision = rules.decide({ userId, mayRun }, { kind: 'exec', program: '/x' });
       return 'why' in decision ? decision.why : decision.confinement;
     };
-    t.same(confinement('ann', 'any'), { isolation: 'sandbox', hasNetwork: true });
-    t.same(confinement('ann', [{ template: 'closed' }]), { isolation: 'sandbox', hasNetwork: false });
-    t.same(confinement('bob', 'any'), { isolation: 'supervised', hasNetwork: null });
-    t.same(confinement('bob', [{ template: 'open' }]), { isolation: 'sandbox', hasNetwork: true });
+    t.same(confinement('ann', 'any'), { isolation: 'sandbox', network: true });
+    t.same(confinement('ann', [{ template: 'closed' }]), { isolation: 'sandbox', network: false });
+    t.same(confinement('ann', [{ template: 'listed' }]), {
+      isolation: 'sandbox',
+      network: ['*.a.org', 'b.org'],
+    });
+    t.same(confinement('eve', [{ template: 'open' }]), {
+      isolation: 'sandbox',
+      network: ['*.a.org', 'b.org'],
+    });
+    t.same(confinement('eve', [{ template: 'closed' }]), { isolation: 'sandbox', network: false });
+    t.same(confinement('bob', 'any'), { isolation: 'supervised', network: null });
+    t.same(confinement('bob', [{ template: 'open' }]), { isolation: 'sandbox', network: true });
   },
 );
 

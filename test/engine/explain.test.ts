@@ -73,6 +73,16 @@ t.test('an end names its limit, its signals, its last words and what can be done
   ];
   const killed = { ...process, signals: sent, processesFound: 3, forced: true };
   const cases: [Outcome, object][] = [
+    [
+      {
+        ...exited(1),
+        network: {
+          ...{ connections: 0, sent_bytes: 0, received_bytes: 0 },
+          refused: { reasons: { not_listed: 1 }, hosts: [{ host: 'a.org:80', reason: 'not_listed' }] },
+        },
+      },
+      { advice: [/refused connections of the sandbox: a\.org:80 \(not_listed\)/, /end of the log/] },
+    ],
     [exited(137), { meaning: /out-of-memory/, limit: null, advice: [/limits\.memory_bytes/] }],
     [
       { cause: 'signalled', signal: 'SIGKILL', process },

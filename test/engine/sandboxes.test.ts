@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { accessRules, NO_QUOTAS } from '../../src/domain/access/access-rules.ts';
+import type { Network } from '../../src/domain/network.ts';
 import type { IsolationTier } from '../../src/domain/isolation.ts';
 import { parsePolicy } from '../../src/operator-files/policy-file.ts';
 import { liveRoots, readRootsFile } from '../../src/operator-files/roots-file.ts';
@@ -13,9 +14,10 @@ const POLICY = `
 templates:
   open: { program: /bin/open, args: any, isolation: supervised }
   boxed: { program: /bin/boxed, isolation: sandbox, network: false }
+  listed: { program: /bin/listed, isolation: sandbox, network: { allow: [pypi.org, '*.example.com:8443'] } }
   rooted: { program: /bin/python, args: any, roots: [python], isolation: sandbox, network: true }
 users:
-  local: { may_run: [{ template: open }, { template: boxed }, { template: rooted }, { program: /bin/plain }] }
+  local: { may_run: [{ template: open }, { template: boxed }, { template: listed }, { template: rooted }, { program: /bin/plain }] }
 `;
 
 t.test('a request may ask for more isolation than the policy does, and for no less', async (t) => {
@@ -36,7 +38,8 @@ t.test('a request may ask for more isolation than the policy does, and for no le
   const offer = (...tiers: IsolationTier[]) => (w.runner.status = () => ({ ...status(), tiers }));
   offer('supervised', 'sandbox');
   const exec = (program: string, more = {}) => w.submit({ kind: 'exec', program, ...more } as never);
-  const taken: [string, object, IsolationTier, boolean][] = [
+  const LISTED = ['pypi.org', '*.example.com:8443'];
+  const taken: [string, object, IsolationTier, Network][] = [
     ['/bin/open', {}, 'supervised', false],
     ['/bin/open', { isolation: 'none' }, 'supervised', false],
     ['/bin/open', { isolation: 'sandbox' }, 'sandbox', false],
@@ -44,11 +47,37 @@ t.test('a request may ask for more isolation than the policy does, and for no le
     ['/bin/python', { root: 'python' }, 'sandbox', true],
     ['/bin/python', { root: 'python', network: true }, 'sandbox', true],
     ['/bin/python', { root: 'python', network: false }, 'sandbox', false],
+    ['/bin/python', { root: 'python', network: { allow: ['a.org'] } }, 'sandbox', ['a.org']],
+    ['/bin/listed', {}, 'sandbox', LISTED],
+    ['/bin/listed', { network: false }, 'sandbox', false],
+    [
+      '/bin/listed',
+      { network: { allow: ['pypi.org:443', 'x.example.com:8443'] } },
+      'sandbox',
+      ['pypi.org:443', 'x.example.com:8443'],
+    ],
   ];
-  for (const [program, more, isolation, hasNetwork] of taken)
-    t.match(await exec(program, more), { isolation, hasNetwork }, `${program} ${JSON.stringify(more)}`);
+  for (const [program, more, isolation, network] of taken)
+    t.match(await exec(program, more), { isolation, network }, `${program} ${JSON.stringify(more)}`);
   const refused: [string, object, RegExp][] = [
     ['/bin/boxed', { network: true }, /\/network: is true; the policy/],
+    [
+      '/bin/boxed',
+      { network: { allow: ['a.org'] } },
+      /\/network\/allow\/0: is a\.org; the policy, .* allows no network/,
+    ],
+    [
+      '/bin/listed',
+      { network: true },
+      /\/network: is true; the policy, .* allows pypi\.org, \*\.example\.com:8443/,
+    ],
+    [
+      '/bin/listed',
+      { network: { allow: ['pypi.org', 'evil.org'] } },
+      /\/network\/allow\/1: is evil\.org; the policy/,
+    ],
+    ['/bin/listed', { network: { allow: ['x.example.com'] } }, /\/network\/allow\/0: is x\.example\.com/],
+    ['/bin/open', { network: { allow: ['a.org'] } }, /\/network: requires isolation: sandbox/],
     ['/bin/open', { network: false }, /\/network: requires isolation: sandbox/],
     ['/bin/open', { root: 'python' }, /the root directory "python" is not allowed/],
     ['/bin/python', {}, /root is missing; it must be python/],

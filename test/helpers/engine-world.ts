@@ -126,7 +126,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       onLimit: 'queue',
       slots: { process: options.slots ?? 2, http: 2 },
       retry: { attempts: 3, multiplier: 1 },
-      hasNetwork: false,
+      network: false,
       hasCache: options.hasCache ?? true,
       cacheEntryBytes: 2_500_000,
       cacheTtlMs: 3_600_000,

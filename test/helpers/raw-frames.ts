@@ -17,7 +17,7 @@ const i64 = (value: number): Buffer => {
 };
 const list = (items: readonly string[]): Buffer => Buffer.concat([u32(items.length), ...items.map(str)]);
 
-export function rawFrame(type: number, body: Buffer, version = 10): Buffer {
+export function rawFrame(type: number, body: Buffer, version = 11): Buffer {
   return Buffer.concat([u32(body.length + 2), u8(version), u8(type), body]);
 }
 
@@ -51,6 +51,7 @@ export interface RawStart {
   scalars?: number[];
   root?: string;
   layerBytes?: number;
+  proxy?: string;
 }
 
 export interface RawHello {
@@ -110,6 +111,7 @@ export const raw = {
         ...[u32(s.scalars?.length ?? 0), ...(s.scalars ?? []).map(i64)],
         str(s.root ?? ''),
         i64(s.layerBytes ?? 0),
+        str(s.proxy ?? ''),
       ]),
     ),
   stop: (ref: number, cause: keyof typeof STOP_CAUSE, graceMs: number) =>
@@ -226,7 +228,7 @@ export type RawReply =
 export function readReply(frame: Buffer): RawReply {
   const at = new Cursor(frame);
   const version = at.u8();
-  if (version !== 10) throw new Error(`version ${version}`);
+  if (version !== 11) throw new Error(`version ${version}`);
   const type = at.u8();
   const reply = readBody(type, at);
   if (!at.isAtEnd) throw new Error(`${reply.type} has more than its fields`);

@@ -38,7 +38,7 @@ export function newExecution(more: Partial<NewExecution> & { spec?: Spec } = {})
     caller: null,
     plan: null,
     isolation: 'none',
-    hasNetwork: false,
+    network: false,
     access: NO_ACCESS_FACTS,
     webhook: null,
     startAt: null,

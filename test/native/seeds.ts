@@ -17,6 +17,7 @@ const start = {
   },
   redact: [Buffer.from('secret'), Buffer.from('')],
   limits: { cpuS: 1, diskBytes: 0 },
+  proxy: '/x/1',
 };
 const seeds = {
   hello: raw.hello('instance', '/scratch', { firstUid: 1, uidCount: 2, bwrap: '/b', hidden: ['/h'] }),

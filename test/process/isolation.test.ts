@@ -10,6 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { ConfigError, loadConfig } from '../../src/config/load.ts';
@@ -121,6 +123,60 @@ for (const [name, env] of tiers) {
     },
   );
 }
+
+t.test(
+  'a sandbox with a network of listed hosts reaches them by the variables that programs read, and its outcome names the others',
+  skipUnless('sandbox'),
+  async (t) => {
+    const target = createServer((_request, response) => void response.end('reached\n'));
+    await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => new Promise((resolve) => target.close(resolve)));
+    const { port } = target.address() as AddressInfo;
+    const it = await isolated(t, {
+      EXECUTION_ISOLATION: 'sandbox',
+      EXECUTION_SANDBOX_NETWORK: `localhost:${port}, pypi.org`,
+      EXECUTION_EGRESS_ALLOW: `localhost:${port}`,
+    });
+    // Programs leave the proxy out for the names of NO_PROXY, of which the name of this target is one.
+    const env = { NO_PROXY: '', no_proxy: '' };
+    const python = `import urllib.request as u; print(u.urlopen("http://localhost:${port}/").read().decode().strip())`;
+    const command = `
+      curl -sS http://localhost:${port}/; curl -sSp http://localhost:${port}/
+      /usr/bin/python3 -c '${python}'
+      curl -sS http://other.test/; curl -sS http://127.0.0.1:${port}/ | cut -c1-60
+      curl -s --noproxy '*' http://127.0.0.1:${port}/ || echo "no way"
+      curl -s --noproxy '*' http://localhost:${port}/ || echo "no way"`;
+    const done = await stdout(it, { kind: 'shell', command, env });
+    const allowed = `localhost:${port}, pypi.org`;
+    t.equal(
+      done.text,
+      `${'reached\n'.repeat(3)}other.test:80 is not allowed: the network of this sandbox allows ${allowed}.\n` +
+        `${`127.0.0.1:${port} is not allowed: it is an address; use a name.`.slice(0, 60)}\nno way\nno way\n`,
+    );
+    const refused = {
+      reasons: { not_listed: 1, address: 1 },
+      hosts: [
+        { host: 'other.test:80', reason: 'not_listed' },
+        { host: `127.0.0.1:${port}`, reason: 'address' },
+      ],
+    };
+    t.match(done.outcome, { network: { connections: 3, refused } });
+    const metrics = await (await fetch(`${it.url}/metrics`)).text();
+    t.match(metrics, 'execd_sandbox_network_connections_total 3\n');
+    t.match(metrics, 'execd_sandbox_network_refused_total{reason="not_listed"} 1\n');
+    const lines = await stdout(it, { kind: 'shell', command: 'env', network: { allow: ['pypi.org:443'] } });
+    for (const name of ['HTTP_PROXY', 'https_proxy', 'ALL_PROXY'])
+      t.match(lines.text, `${name}=http://127.0.0.1:3128\n`);
+    t.match(lines.text, 'NODE_USE_ENV_PROXY=1\n');
+    const without = await stdout(it, { kind: 'shell', command: 'env', network: false });
+    t.notMatch(without.text, /proxy/i);
+    const more = await it.post('/v1/executions', { kind: 'shell', command: 'env', network: true });
+    t.match(
+      await more.text(),
+      'network: is true; the policy, or EXECUTION_SANDBOX_NETWORK, allows localhost',
+    );
+  },
+);
 
 /** What commands in the sandbox of a server that is root run as. */
 const SANDBOX_USER = 65534;

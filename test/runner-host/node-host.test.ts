@@ -30,7 +30,16 @@ t.test('a start on a disk that may not answer is looked at and made by a process
   const whole = (more: Partial<Start>): Start =>
     ({
       ...{ cwd: dir, privateDir: dir, program: './works', args: ['a b'], env, marker: 'M=1' },
-      ...{ scriptFile: '', script: null, limits: null, scalars: [], root: '', layerBytes: 0, ...more },
+      ...{
+        scriptFile: '',
+        script: null,
+        limits: null,
+        scalars: [],
+        root: '',
+        layerBytes: 0,
+        proxy: '',
+        ...more,
+      },
     }) as Start;
   const found: [Partial<Start>, Found][] = [
     [{}, 'all'],

@@ -55,6 +55,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     scalars: fc.array(size),
     root: text,
     layerBytes: size,
+    proxy: text,
     limits: fc.option(
       fc.record({
         cpuS: limit,
@@ -158,6 +159,7 @@ t.test('the frames are those of the description, written down twice', async (t) 
     scalars: [1, -1],
     root: '/r',
     layerBytes: 5,
+    proxy: '/p',
   };
   t.ok(encode({ type: 'start', ...start }).equals(raw.start(start)));
   t.ok(encode({ type: 'start', ...start, limits: null }).equals(raw.start({ ...start, limits: undefined })));

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Host, hostContract, type TierUnderTest } from '../helpers/host-contract.ts';
@@ -39,6 +39,31 @@ async function said(host: Host, command: string, more: Partial<RawStart> = {}): 
 /** What a command prints on its standard output. */
 async function shown(host: Host, command: string): Promise<string> {
   return (await host.run(command)).stdoutTail.toString().trim();
+}
+
+/** A socket of a server, for the sandboxes that are given it; without `serve` it returns a line with its name. */
+async function proxySocket(
+  t: Test,
+  name: string,
+  serve: (socket: Socket) => void = (socket) =>
+    socket.once('data', (line) => socket.end(`${name}: ${line.toString()}`)),
+) {
+  let [open, most] = [0, 0];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open += 1;
+    most = Math.max(most, open);
+    socket.on('error', () => undefined).on('close', () => (open -= 1));
+    serve(socket);
+  });
+  const path = join(tempDir(t), `${name}.socket`);
+  await new Promise<void>((resolve) =>
+    server.listen({ path, readableAll: true, writableAll: true }, resolve),
+  );
+  const tcp = createServer((socket) => socket.end());
+  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => Promise.all([server, tcp].map((one) => new Promise((resolve) => one.close(resolve)))));
+  const { port } = tcp.address() as { port: number };
+  return { path, port, most: () => most };
 }
 
 /** Runs a test at a tier where this machine has it. */
@@ -254,6 +279,71 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
     const weaker = await greeted(t, supervised);
     t.equal(await said(weaker, command), 'reached', 'weaker tiers have it anyway');
   });
+
+  at(name, 'a listed network is the socket of the server alone, and of its own attempt', async (t, tier) => {
+    const host = await greeted(t, tier);
+    const [own, other] = [await proxySocket(t, 'own'), await proxySocket(t, 'other')];
+    const asked = (more: Partial<RawStart>) =>
+      said(host, `exec 5<> /dev/tcp/127.0.0.1/3128; echo a >&5; cat <&5 & wait`, more);
+    t.equal(await asked({ proxy: own.path }), 'own: a');
+    t.equal(await asked({ proxy: other.path }), 'other: a');
+    t.match(await asked({}), /refused/i, 'without one nobody listens');
+    const direct = `cat < /dev/tcp/${'$1'}`;
+    for (const address of [`127.0.0.1/${own.port}`, '1.1.1.1/53'])
+      t.match(
+        await said(host, '', {
+          proxy: own.path,
+          program: '/bin/bash',
+          args: ['-c', direct.replace('$1', address)],
+        }),
+        /refused|unreachable/i,
+      );
+    const seen = `ls ${dirname(own.path)} ${dirname(other.path)} /proc/1/fd`;
+    t.match(await said(host, seen, { proxy: own.path }), /^(ls: .*(No such file|Permission denied).*\n?)+$/);
+    host.start('', { hasNetwork: true, proxy: own.path });
+    t.match(await host.next('start_failed'), { reason: 'isolation_unavailable' });
+    host.start('', { proxy: `${own.path}-missing` });
+    t.match(await host.next('start_failed'), {
+      message:
+        'The sandbox could not be started: the socket of its proxy could not be opened: No such file or directory.',
+    });
+  });
+
+  at(
+    name,
+    'its proxy carries many bytes both ways, and no more connections at a time than 64',
+    async (t, tier) => {
+      const host = await greeted(t, tier);
+      const { path, most } = await proxySocket(t, 'echo', (socket) => socket.pipe(socket));
+      const script = `
+import os, socket, threading
+def echoed(piece):
+  one = socket.create_connection(('127.0.0.1', 3128))
+  threading.Thread(target=lambda: (one.sendall(piece), one.shutdown(socket.SHUT_WR))).start()
+  got = b''
+  while part := one.recv(65536): got += part
+  return got == piece
+print(echoed(os.urandom(3_000_000)))
+idle = [socket.create_connection(('127.0.0.1', 3128)) for _ in range(100)]
+for one in idle[:64]: one.sendall(b'x'); assert one.recv(1) == b'x'
+idle[99].settimeout(0)
+try: idle[99].recv(1)
+except BlockingIOError: print('waits')
+for one in idle[:64]: one.close()
+idle[99].settimeout(None); idle[99].sendall(b'y'); print(idle[99].recv(1).decode())
+`;
+      t.equal(
+        await said(host, '', {
+          proxy: path,
+          program: 'python3',
+          args: ['-c', script],
+          env: [`PATH=${process.env.PATH}`],
+        }),
+        'True\nwaits\ny',
+      );
+      t.equal(most(), 64);
+    },
+  );
 
   at(name, 'it sees its own processes only, and its ipc and host name are its own', async (t, tier) => {
     const host = await greeted(t, tier);
@@ -603,6 +693,27 @@ t.test('a tier that a host cannot give is refused, and nothing runs', async (t) 
     t.match(reply, { ref, reason: 'isolation_unavailable' }, `${command.join(' ')} ${tier.isolation}`);
     t.notOk(existsSync(join(host.dir, 'executed')));
     await until('nothing is left', () => readdirSync(host.dir).every((name) => !name.startsWith('private-')));
+  }
+});
+
+t.test('a network of listed hosts without a sandbox is refused by both hosts', async (t) => {
+  const cases: [readonly [string, ...string[]], TierUnderTest, string][] = [
+    [
+      NODE,
+      TIERS_UNDER_TEST.none,
+      'A network of listed hosts requires a sandbox, which the Node host does not offer.',
+    ],
+  ];
+  if (whyNot('supervised') === null)
+    cases.push([
+      NATIVE,
+      supervised,
+      'A network of listed hosts requires a sandbox that has no other network.',
+    ]);
+  for (const [command, tier, message] of cases) {
+    const host = await new Host(t, command, tier).greet();
+    host.start('touch executed', { proxy: `${host.dir}/socket` });
+    t.match(await host.next('start_failed'), { reason: 'isolation_unavailable', message });
   }
 });
 

@@ -48,6 +48,11 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
     clock: createClock(),
     hostClock: clock,
     hostSilenceMs: 60_000,
+    proxy: {
+      open: () => {
+        throw new Error('no sandbox is started here');
+      },
+    },
     log: { debug: say, info: say, warn: say, error: say },
   });
   const instanceId = `keeper-${Math.random().toString(36).slice(2)}`;
@@ -78,7 +83,7 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
 function attempt(dir: string, runId: string, command: string): AttemptStart {
   const args = ['-c', command];
   return {
-    ...{ runId, attempt: 1, userId: 'u', isolation: 'none', hasNetwork: false, limits: NO_LIMITS },
+    ...{ runId, attempt: 1, userId: 'u', isolation: 'none', network: false, limits: NO_LIMITS },
     command: {
       ...{
         program: 'sh',

@@ -72,6 +72,10 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
     .option('--processes <number>', 'most processes')
     .option('--root <name>', 'in a sandbox with this root directory of the server')
     .option('--isolation <tier>', 'at least this isolation: supervised, uid or sandbox')
+    .option(
+      '--network <hosts>',
+      'with these hosts only, in a sandbox: name, *.name or name:port, comma-separated',
+    )
     .option('--no-network', 'without network, in a sandbox')
     .option('--retry <attempts>', 'attempts in total if it fails')
     .option('--retry-safe', 'also retry an attempt that was interrupted')

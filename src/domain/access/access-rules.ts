@@ -1,6 +1,7 @@
 // What users may run, and how much of the service they may take: the words of the policy file, and the decisions that
 // follow from it. Without a file a key says for itself what it may run, and a key that says nothing may run nothing.
 import { z } from 'zod';
+import { networkOf } from '../network.ts';
 import { type Caller, findGrant, type Grant, grant, hostsIn, hostsInBoth, userId } from '../spec/access.ts';
 import { type CommandTemplate, template, templateName, whyNotFitting } from './command-template.ts';
 import type { TemplateLimits } from '../execution/execution.ts';
@@ -178,7 +179,10 @@ function decideBy(
     const used = 'template' in found.grant ? templates.get(found.grant.template) : undefined;
     if (used === undefined) continue;
     limits = narrower(limits, used.limits);
-    confinement = bothOf(confinement, { isolation: used.isolation, hasNetwork: used.network ?? null });
+    confinement = bothOf(confinement, {
+      isolation: used.isolation,
+      network: used.network === undefined ? null : networkOf(used.network),
+    });
   }
   return { limits, confinement, hosts };
 }

@@ -5,6 +5,7 @@ import { quoted } from '../errors.ts';
 import { NO_LIMITS } from '../limits.ts';
 import { limitsShape } from '../spec/limits-schema.ts';
 import { ISOLATION_TIERS } from '../isolation.ts';
+import { network } from '../network.ts';
 import { rootName } from '../spec/sandbox.ts';
 import { type Spec, WEEK_MS } from '../spec/spec.ts';
 
@@ -86,7 +87,9 @@ export const template = z.strictObject({
     .describe('root directories: it must run in a sandbox with one of these; default: with none'),
   stdin: z.boolean().default(true),
   isolation: z.enum(ISOLATION_TIERS).default('none').describe('at least this tier'),
-  network: z.boolean().optional().describe('whether it has the network in its sandbox'),
+  network: network
+    .optional()
+    .describe('the network of its sandbox: true, false, or {allow: [name, *.name, name:port]}'),
   limits: z
     .strictObject({
       attempt_ms: z.int().min(1).max(WEEK_MS).optional(),

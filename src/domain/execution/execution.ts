@@ -5,6 +5,7 @@ import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
 import type { ExecutionId } from '../ids.ts';
+import type { Network } from '../network.ts';
 import type { IsolationTier } from '../isolation.ts';
 import type { CacheUse } from '../cache.ts';
 import type { Cost } from '../cost.ts';
@@ -221,8 +222,8 @@ interface Facts {
   caller: StoredCaller | null;
   /** The least tier that its attempts run at. */
   isolation: IsolationTier;
-  /** Whether they have the network of this machine in a sandbox. */
-  hasNetwork: boolean;
+  /** The network that they have in a sandbox. */
+  network: Network;
   access: ExecutionAccess;
   /** Who is told of its events, besides standing webhooks. */
   webhook: OwnWebhook | null;

@@ -3,6 +3,7 @@ import { type RequestKind } from '../kinds.ts';
 import type { HttpResponse, OutputTotals } from '../execution/execution.ts';
 import type { ExecutionId } from '../ids.ts';
 import type { IsolationTier } from '../isolation.ts';
+import type { Network, NetworkEnd } from '../network.ts';
 import type { ResourceLimits } from '../limits.ts';
 import type { LostDetail, Outcome } from '../outcome.ts';
 import type { Scalars } from '../spec/scalars.ts';
@@ -63,8 +64,8 @@ export interface AttemptStart extends AttemptName {
   limits: ResourceLimits;
   /** At least this tier. */
   isolation: IsolationTier;
-  /** Whether it has the network of this machine in a sandbox. */
-  hasNetwork: boolean;
+  /** The network that it has in a sandbox. */
+  network: Network;
   /** Bytes that the log keeps. */
   keepBytes: number;
   /** Whether to stop the attempt when it writes more. */
@@ -182,6 +183,25 @@ export interface HttpRunner {
   run(start: RequestStart, listener: AttemptListener): RunningAttempt;
   /** Ends idle connections; running attempts have been stopped before. */
   close(): Promise<void>;
+}
+
+/** Where a proxy is to listen for one attempt, and what its command may reach. */
+export interface ProxySocket {
+  /** Of a socket, at most 107 bytes. */
+  path: string;
+  userId: string;
+  hosts: readonly string[];
+}
+
+/** The way of sandboxes to listed hosts. */
+export interface NetworkProxy {
+  /** @throws an Error where nothing can listen at the path */
+  open(socket: ProxySocket): OpenProxy;
+}
+
+export interface OpenProxy {
+  /** Ends all connections, removes the socket, and returns what the command did with it. */
+  close(): NetworkEnd;
 }
 
 export interface RunnerStatus {

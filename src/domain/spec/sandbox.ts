@@ -1,5 +1,6 @@
 // What a request asks for of the isolation of its process. It is never weaker than what the policy asks for.
 import { z } from 'zod';
+import { type Network, network, networkOf } from '../network.ts';
 import { type Confinement, ISOLATION_TIERS, NOT_CONFINED, stronger } from '../isolation.ts';
 
 export const rootName = z
@@ -11,12 +12,7 @@ export const sandboxShape = {
     .enum(ISOLATION_TIERS)
     .optional()
     .describe('The least isolation of its process. Default, and never less: as the policy has it.'),
-  network: z
-    .boolean()
-    .optional()
-    .describe(
-      'Whether its sandbox has a network, if the policy allows it. Requires `isolation: sandbox` or `root`.',
-    ),
+  network: network.optional(),
   root: rootName
     .optional()
     .describe(
@@ -26,16 +22,20 @@ export const sandboxShape = {
 
 interface Asked {
   isolation?: Confinement['isolation'] | undefined;
-  network?: boolean | undefined;
+  network?: z.infer<typeof network> | undefined;
   root?: string | undefined;
 }
 
 export function askedConfinement({ isolation = 'none', network, root }: Asked): Confinement {
   return {
     isolation: stronger(isolation, root === undefined ? NOT_CONFINED.isolation : 'sandbox'),
-    // That it may have it is for the policy to say.
-    hasNetwork: network === false ? false : null,
+    network: askedNetwork({ network }),
   };
+}
+
+/** Null: as it is allowed. To ask for the whole network is no more than that: the policy says who may have it. */
+function askedNetwork({ network: said }: Pick<Asked, 'network'>): Network | null {
+  return said === undefined || said === true ? null : networkOf(said);
 }
 
 /** The root directories that there are. */

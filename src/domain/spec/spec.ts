@@ -11,6 +11,7 @@ import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
 import { limitsShape } from './limits-schema.ts';
 import { progress } from './progress.ts';
+import { network } from '../network.ts';
 import { sandboxShape } from './sandbox.ts';
 import { scalarsShape } from './scalars.ts';
 import { askedMonitor, askedPlanMonitor } from './monitor-schema.ts';
@@ -575,6 +576,7 @@ export const commonParts = {
   Files: files,
   Artifacts: artifacts,
   Progress: progress,
+  Network: network,
   Labels: labels,
   Monitor: monitor,
   Retry: retry,

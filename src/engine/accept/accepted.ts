@@ -5,6 +5,7 @@ import type { Allowed } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
 import { askedFor, type ExecutionAccess, ownKey } from '../../domain/execution/execution.ts';
 import { bothOf, type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
+import { firstOutside, type Network, networkInBoth, networkOf } from '../../domain/network.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { askedConfinement } from '../../domain/spec/sandbox.ts';
 import { secretsIn } from '../../domain/spec/secrets.ts';
@@ -110,9 +111,10 @@ function confinement(
   { userId }: Pick<Caller, 'userId'>,
   { work, spec, allowed }: { work: Work; spec: Spec; allowed: Confinement },
   { policy, tiers, roots }: Pick<SubmitDeps, 'policy' | 'tiers' | 'roots'>,
-): { isolation: IsolationTier; hasNetwork: boolean } {
+): { isolation: IsolationTier; network: Network } {
   if (!takesProcess(work)) return NO_PROCESS;
-  const { isolation, hasNetwork } = bothOf(allowed, askedConfinement(work));
+  const asked = askedConfinement(work);
+  const { isolation } = bothOf(allowed, asked);
   const found = tierFor(isolation, tiers());
   if (found === null && isolation !== allowed.isolation)
     throw unfit('isolation', `is ${isolation}; this server offers ${tiers().join(', ')}`);
@@ -121,12 +123,23 @@ function confinement(
     throw unfit('root', `is ${work.root}, which is not a root directory of this server for this user`);
   // Where none is strong enough any more, the runner refuses.
   const tier = found ?? isolation;
-  const isOn = tier === 'sandbox' && (hasNetwork ?? policy.hasNetwork);
+  const most = tier === 'sandbox' && (allowed.network ?? policy.network);
   if (work.network !== undefined && tier !== 'sandbox')
     throw unfit('network', 'requires isolation: sandbox, or root');
-  if (work.network === true && !isOn)
-    throw unfit('network', 'is true; the policy, or EXECUTION_SANDBOX_NETWORK, allows no network');
-  return { isolation: tier, hasNetwork: isOn };
+  const why = work.network === undefined ? null : whyNotNetwork(networkOf(work.network), most);
+  if (why !== null) throw unfit(why.field, why.message);
+  return { isolation: tier, network: networkInBoth(most, asked.network ?? true) };
+}
+
+/** What of a network that is asked for is more than what is allowed; null when nothing is. */
+function whyNotNetwork(asked: Network, most: Network): { field: string; message: string } | null {
+  const allowed =
+    most === false ? 'no network' : most === true ? 'all' : most.length === 0 ? 'no host' : most.join(', ');
+  const whose = `the policy, or EXECUTION_SANDBOX_NETWORK, allows ${allowed}`;
+  if (asked === false) return null;
+  if (asked === true) return most === true ? null : { field: 'network', message: `is true; ${whose}` };
+  const at = firstOutside(asked, most);
+  return at === null ? null : { field: `network/allow/${at}`, message: `is ${asked[at]}; ${whose}` };
 }
 
 function unfit(field: string, message: string): RefusedError {
@@ -135,7 +148,7 @@ function unfit(field: string, message: string): RefusedError {
   });
 }
 
-const NO_PROCESS = { isolation: 'none', hasNetwork: false } as const;
+const NO_PROCESS = { isolation: 'none', network: false } as const;
 
 /** On whose word it is accepted. */
 function accessOf(

@@ -41,7 +41,7 @@ export function whyEnded(execution: FinishedExecution): WhyEnded {
     lastOutput: lastOutputOf(execution),
     resources: last?.resources ?? null,
     host: last === undefined ? null : { runner: last.runner, attempt: last.number, isolation },
-    advice: adviceOf(execution),
+    advice: [...networkAdvice(outcome), ...adviceOf(execution)],
   };
 }
 
@@ -175,6 +175,16 @@ function lastOutputOf({ result, status }: FinishedExecution): WhyEnded['lastOutp
 }
 
 /** What can be done about it. */
+/** Of an end whose sandbox was refused hosts. */
+function networkAdvice(outcome: Outcome): string[] {
+  const hosts = outcome.network?.refused.hosts ?? [];
+  if (hosts.length === 0 || judge(outcome).error === null) return [];
+  const named = hosts.slice(0, 5).map(({ host, reason }) => `${host} (${reason})`);
+  return [
+    `execd refused connections of the sandbox: ${named.join(', ')}. List the host in network.allow, the template or EXECUTION_SANDBOX_NETWORK, if it may be reached.`,
+  ];
+}
+
 function adviceOf({ outcome, limits, attempts, spec }: FinishedExecution): string[] {
   const used = attempts.at(-1)?.resources?.maxRssBytes ?? null;
   switch (outcome.cause) {

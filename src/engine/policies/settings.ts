@@ -19,6 +19,7 @@ import { beganAt } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { resolveStop, type StopPolicy, type StopSpec } from '../../domain/stop.ts';
 import { LIMIT_NAMES, narrowest, NO_LIMITS, type ResourceLimits } from '../../domain/limits.ts';
+import type { Network } from '../../domain/network.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import type { Outcome } from '../../domain/outcome.ts';
@@ -46,8 +47,8 @@ export interface EngineSettings {
   limits: ResourceLimits;
   onLimit: 'queue' | 'reject';
   slots: Record<Pool, number>;
-  /** Whether commands in a sandbox have the network where no template says so. */
-  hasNetwork: boolean;
+  /** The network of commands in a sandbox where no template names one. */
+  network: Network;
   maxQueued: number;
   /** What all users together may keep: above it, those with more than an equal part begin nothing new. */
   maxKept: Record<Kept, number>;
@@ -123,7 +124,7 @@ export interface Acceptance {
   caller: Caller;
   access: ExecutionAccess;
   isolation: IsolationTier;
-  hasNetwork: boolean;
+  network: Network;
   trace: Trace;
   rerunOf: ExecutionId | null;
   schedule: ScheduleOf | null;
@@ -206,7 +207,7 @@ export function newExecution(acceptance: Acceptance, policy: EngineSettings): Ne
     // Its steps are begun later, and as if the caller asked for them then.
     caller: hasSteps(spec) ? { scopes: [...caller.scopes], mayRun: caller.mayRun } : null,
     isolation: acceptance.isolation,
-    hasNetwork: acceptance.hasNetwork,
+    network: acceptance.network,
     access,
     webhook:
       spec.webhook === undefined

@@ -237,12 +237,12 @@ function confinementNow(
   execution: RunningExecution,
   rules: AccessRules,
 ): Pick<AttemptStart, keyof Confinement> {
-  const { isolation, hasNetwork, access, spec, userId } = execution;
-  if (rules.version === access.policyVersion || hasNoRun(spec)) return { isolation, hasNetwork };
+  const { isolation, network, access, spec, userId } = execution;
+  if (rules.version === access.policyVersion || hasNoRun(spec)) return { isolation, network };
   const decision = rules.decide({ userId, mayRun: 'any' }, askedFor(spec, access.operation));
-  if ('why' in decision) return { isolation, hasNetwork };
-  const now = bothOf({ isolation, hasNetwork }, decision.confinement);
-  return { isolation: now.isolation, hasNetwork: now.hasNetwork ?? hasNetwork };
+  if ('why' in decision) return { isolation, network };
+  const now = bothOf({ isolation, network }, decision.confinement);
+  return { isolation: now.isolation, network: now.network ?? network };
 }
 
 function noteProgress(run: LiveRun, deps: RunDeps, isFirst: boolean): void {

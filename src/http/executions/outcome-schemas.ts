@@ -1,6 +1,7 @@
 // How something ended, and the error that follows from it: of executions, plans, steps and events.
 import { z } from 'zod';
 import { LIMIT_NAMES } from '../../domain/limits.ts';
+import { NETWORK_REFUSALS } from '../../domain/network.ts';
 import { CAUSES, FINAL_STATUSES } from '../../domain/outcome.ts';
 import { errorClass, errorCode, errorType, fault } from '../edge/words.ts';
 import { filesEnd } from '../edge/file-words.ts';
@@ -12,6 +13,33 @@ export const sentSignal = z
     at: time.describe('When execd sent it.'),
   })
   .describe('A signal that execd sent.');
+
+export const networkRefusal = z
+  .strictObject({
+    host: z.string().describe('With its port.'),
+    reason: z
+      .enum(NETWORK_REFUSALS)
+      .describe(
+        '`not_listed`: `network.allow` does not list it. `address`: it is an address and not a name. `not_public`: the name has an address that is not public. `byte_limit`: the attempt has used EXECUTION_SANDBOX_NETWORK_BYTES.',
+      ),
+  })
+  .describe('A host that the proxy of a sandbox refused.');
+
+export const networkRefusals = z
+  .strictObject({
+    reasons: z.partialRecord(z.enum(NETWORK_REFUSALS), count).describe('How many connections execd refused.'),
+    hosts: z.array(networkRefusal).describe('The first 20 different ones.'),
+  })
+  .describe('Connections that the proxy of a sandbox refused.');
+
+export const networkEnd = z
+  .strictObject({
+    connections: count.describe('Connections that reached their host.'),
+    sent_bytes: count.describe('To all hosts.'),
+    received_bytes: count.describe('From all hosts.'),
+    refused: networkRefusals,
+  })
+  .describe('What a sandbox did with a network of listed hosts.');
 
 export const processEnd = z
   .strictObject({
@@ -65,6 +93,7 @@ export const outcome = z
       .optional()
       .describe('Present if execd would have retried, but had no attempts or no retry budget left.'),
     artifacts: filesEnd.optional(),
+    network: networkEnd.optional(),
     ended_as: z.enum(FINAL_STATUSES).optional().describe('For `imported`: the status of the record.'),
     code: errorCode.nullable().optional().describe('For `imported`: the error code of the record.'),
     error_message: z
@@ -94,6 +123,9 @@ export type OutcomeWire = z.infer<typeof outcome>;
 export const outcomeComponents = {
   Outcome: outcome,
   ProcessEnd: processEnd,
+  NetworkEnd: networkEnd,
+  NetworkRefusals: networkRefusals,
+  NetworkRefusal: networkRefusal,
   SentSignal: sentSignal,
   ExecutionError: executionError,
 };

@@ -223,7 +223,7 @@ export function toError(outcome: Outcome): ExecutionWire['error'] {
 
 /** The facts of the cause; those of the processes stand in the outcome. */
 function toDetails(outcome: Outcome): OutcomeWire {
-  const { process: _process, artifacts: _artifacts, ...details } = toOutcome(outcome);
+  const { process: _process, artifacts: _artifacts, network: _network, ...details } = toOutcome(outcome);
   return details;
 }
 

@@ -4,6 +4,7 @@
 #ifndef EXECD_HOST_H
 #define EXECD_HOST_H
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +12,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define PROTOCOL_NUMBER 10
-#define PROTOCOL_VERSION "10"
+#define PROTOCOL_NUMBER 11
+#define PROTOCOL_VERSION "11"
 #define TAIL_BYTES 4096
 #define PIECE_BYTES 65536
 /** The variable that tells whose a process is. */
@@ -147,6 +148,8 @@ struct start {
   char *root;
   /** What may be written into that directory, to a layer in memory; 0: nothing. */
   int64_t layer_bytes;
+  /** The socket of the server that a sandbox without network reaches hosts through; empty: there is none. */
+  char *proxy;
   /** For a sandbox: the frame as it came, which is read again within. */
   struct bytes frame;
   /** Lines of the environment that did not come with the frame. */
@@ -536,6 +539,19 @@ char *layer_enter(const struct sandbox_extra *extra, int lower);
 struct spawned sandbox_spawn(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox);
 /** The first process of a sandbox (init.c). `user`: the name of the user, where the command has one of its own. */
 int sandbox_init(const char *user);
+
+/** Where the command of a sandbox finds its proxy, and how many connections it has at a time (relay.c). */
+#define RELAY_PORT 3128
+#define RELAY_CONNECTIONS 64
+#define RELAY_SOURCES (1 + 2 * RELAY_CONNECTIONS)
+
+/** Listens for the command, before that starts. `target`: a descriptor of the server's socket. NULL, or what is wrong. */
+const char *relay_open(int target);
+/** Lets this process have as many files as that takes; once the command, which has limits of its own, has started. */
+void relay_make_room(void);
+/** What to wait for now, RELAY_SOURCES at most; returns how many there are. Then: does what it has been waited for. */
+size_t relay_wait(struct pollfd *sources);
+void relay_turn(const struct pollfd *sources);
 
 /** What a process of an attempt carries, inherited by all that it starts: see families.c. */
 uint64_t tag_of(const char *marker);

@@ -18,7 +18,7 @@
 #include "host.h"
 
 /** Where sandbox_spawn puts them. */
-enum { CONTROL = 3, FRAME, SELF, STDIO, PROGRESS_END = STDIO + 3, EXTRA, USERNS, LOWER };
+enum { CONTROL = 3, FRAME, SELF, STDIO, PROGRESS_END = STDIO + 3, EXTRA, USERNS, LOWER, PROXY };
 #define START_TYPE 2
 #define MAX_MESSAGE 4000
 
@@ -112,6 +112,19 @@ static void bound_processes(void) {
   setrlimit(RLIMIT_NPROC, &(struct rlimit){MOST_PROCESSES(limit), MOST_PROCESSES(limit)});
 }
 
+/** The way out comes before the command, which so finds its place taken. */
+static void open_relay(void) {
+  if (start->proxy[0] == 0) {
+    close(PROXY);
+    return;
+  }
+  const char *problem = relay_open(PROXY);
+  if (problem == NULL) return;
+  char text[512];
+  snprintf(text, sizeof text, "The sandbox could not be created: its proxy cannot listen at 127.0.0.1:%d: %s.", RELAY_PORT, problem);
+  refuse((struct refusal){ISOLATION_UNAVAILABLE, text});
+}
+
 static void start_command(void) {
   bound_processes();
   char *file = NULL;
@@ -170,26 +183,36 @@ static void hear(void) {
   }
 }
 
+/** What it waits for beside connections: its children, and the host. */
+#define OWN_SOURCES 2
+
 int sandbox_init(const char *user) {
   // It has the user of the command, which must not look into it or trace it.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   close(SELF);
-  for (int fd = CONTROL; fd <= LOWER; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (int fd = CONTROL; fd <= PROXY; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
   sigset_t children;
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   sigprocmask(SIG_SETMASK, &children, NULL);
-  struct pollfd sources[] = {{signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0}, {CONTROL, POLLIN, 0}};
+  struct pollfd sources[OWN_SOURCES + RELAY_SOURCES] = {{signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0},
+                                                        {CONTROL, POLLIN, 0}};
   if (sources[0].fd < 0) _exit(1);
   read_frame();
   settle();
   if (user != NULL) start_add_user(start, user);
+  open_relay();
   start_command();
+  relay_make_room();
   for (;;) {
-    if (poll(sources, 2, -1) < 0 && errno != EINTR) _exit(1);
+    size_t relayed = relay_wait(sources + OWN_SOURCES);
+    bool is_ready = poll(sources, OWN_SOURCES + relayed, -1) >= 0;
+    if (!is_ready && errno != EINTR) _exit(1);
     struct signalfd_siginfo info;
     while (read(sources[0].fd, &info, sizeof info) == sizeof info) continue;
     reap(WNOHANG);
+    if (!is_ready) continue;
     if (sources[1].revents != 0) hear();
+    relay_turn(sources + OWN_SOURCES);
   }
 }

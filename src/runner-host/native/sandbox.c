@@ -272,7 +272,7 @@ static int extra_file(uid_t uid, const struct strings *places) {
 }
 
 /** What the first process of a sandbox gets, from descriptor 3 on: see init.c. What it has no use for leads nowhere. */
-enum { GIVEN_CONTROL, GIVEN_FRAME, GIVEN_SELF, GIVEN_STDIO, GIVEN_PROGRESS = GIVEN_STDIO + 3, GIVEN_EXTRA, GIVEN_USERNS, GIVEN_LOWER, PASSED };
+enum { GIVEN_CONTROL, GIVEN_FRAME, GIVEN_SELF, GIVEN_STDIO, GIVEN_PROGRESS = GIVEN_STDIO + 3, GIVEN_EXTRA, GIVEN_USERNS, GIVEN_LOWER, GIVEN_PROXY, PASSED };
 
 /** False, with errno, where something of it cannot be had. */
 static bool pass_on(const struct start *start, const struct spawn_options *options, int control, int passed[PASSED + 1]) {
@@ -304,6 +304,14 @@ static char *pass_on_as_root(const struct start *start, uid_t uid, int passed[PA
                      start->root, (unsigned)uid, strerror(errno));
 }
 
+/** The socket of the server that its connections lead to. NULL, or what is wrong, malloc'ed. */
+static char *pass_on_proxy(const struct start *start, int passed[PASSED + 1]) {
+  if (start->proxy[0] == 0) return NULL;
+  passed[GIVEN_PROXY] = safe(open(start->proxy, O_PATH | O_CLOEXEC));
+  if (passed[GIVEN_PROXY] >= 0) return NULL;
+  return must_format("the socket of its proxy could not be opened: %s", strerror(errno));
+}
+
 /** Starts bwrap with all that it is told, once that is known. */
 static struct spawned spawn_bwrap(const struct start *start, const struct spawn_options *options, struct sandbox *sandbox,
                                   int nowhere, int passed[PASSED + 1]) {
@@ -312,6 +320,7 @@ static struct spawned spawn_bwrap(const struct start *start, const struct spawn_
   struct hidden hidden = {0};
   bool is_root = geteuid() == 0;
   sandbox->problem = hidden_now(&hidden);
+  if (sandbox->problem == NULL) sandbox->problem = pass_on_proxy(start, passed);
   if (sandbox->problem == NULL && is_root) sandbox->problem = pass_on_as_root(start, options->uid, passed);
   if (sandbox->problem == NULL) args = arguments(start, &hidden, options->uid, &places, &sandbox->problem);
   if (sandbox->problem == NULL) {

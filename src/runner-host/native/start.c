@@ -160,6 +160,10 @@ static void spawn(struct attempt *attempt, const char *file, const int outputs[3
 static bool isolate(struct attempt *attempt) {
   enum tier tier = attempt->start->isolation;
   attempt->is_sandboxed = tier == TIER_SANDBOX;
+  if (attempt->start->proxy[0] != 0 && (tier != TIER_SANDBOX || attempt->start->has_network)) {
+    refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("A network of listed hosts requires a sandbox that has no other network."));
+    return false;
+  }
   if (tier < TIER_UID) return true;
   if (tier == TIER_SANDBOX && !sandbox_is_there()) {
     refuse(attempt, ISOLATION_UNAVAILABLE, must_copy("The host has no program for sandboxes. Install bubblewrap, or use another isolation tier."));

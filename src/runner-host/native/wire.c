@@ -150,6 +150,7 @@ static void read_start(struct reader *reader, struct start *start) {
   }
   start->root = read_string(reader);
   start->layer_bytes = read_i64(reader);
+  start->proxy = read_string(reader);
 }
 
 static bool has_variable(const struct start *start, const char *line) {
@@ -206,7 +207,7 @@ void start_shrink(struct start *start) {
   free(start->body);
   start->frame = (struct bytes){NULL, 0};
   start->body = (uint8_t *)body;
-  start->program = start->cwd = start->script_file = start->owner = NULL;
+  start->program = start->cwd = start->script_file = start->owner = start->proxy = NULL;
   start->args = start->env = (struct strings){NULL, 0};
   start->script = start->stdin_bytes = (struct bytes){NULL, 0};
 }

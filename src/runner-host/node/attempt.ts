@@ -190,6 +190,11 @@ export class Attempt {
 
   /** Starts the process; null when the attempt was stopped before. */
   async #begin(): Promise<Running | null> {
+    if (this.#start.proxy !== '')
+      throw new LaunchError(
+        'isolation_unavailable',
+        'A network of listed hosts requires a sandbox, which the Node host does not offer.',
+      );
     if (this.#start.isolation !== 'none')
       throw new LaunchError(
         'isolation_unavailable',

@@ -9,6 +9,7 @@ import type {
   AttemptReport,
   AttemptStart,
   FailedTier,
+  NetworkProxy,
   Runner,
   RunnerStatus,
   RunningAttempt,
@@ -32,6 +33,7 @@ import { boundaryFile, setPackageBoundary } from './package-boundary.ts';
 import { HostInput } from './host-input.ts';
 import { NO_TAILS, notStarted, startFailed } from './start-failed.ts';
 import { type IsolationMeans, letPass, tierCheck, whyFailed } from './tiers.ts';
+import { type AttemptProxy, openProxy, withProxy } from './attempt-proxy.ts';
 import { lacksRoom, exited } from './exit-report.ts';
 
 export interface CommandRunnerOptions {
@@ -55,6 +57,8 @@ export interface CommandRunnerOptions {
   hostClock: Clock;
   /** Milliseconds after which a host that does not answer is replaced. */
   hostSilenceMs: number;
+  /** The way of sandboxes to listed hosts. */
+  proxy: NetworkProxy;
   log: Log;
 }
 
@@ -75,6 +79,8 @@ interface Live {
   stop: StopRequest | null;
   /** Null where its input is all there at the start. */
   input: HostInput | null;
+  /** Null where its network is not that of listed hosts, and until it is started. */
+  proxy: AttemptProxy | null;
 }
 
 export class CommandRunner implements Runner {
@@ -179,8 +185,10 @@ export class CommandRunner implements Runner {
       report = (value) => {
         this.#live.delete(ref);
         input?.ended();
+        const network = live.proxy?.close();
         // A host that has died answers nothing more. One that lives does.
         if (value.type === 'interrupted') this.#extended(ref, true);
+        if (network !== undefined && value.type === 'ended') value.outcome = { ...value.outcome, network };
         resolve(value);
       };
     });
@@ -190,7 +198,7 @@ export class CommandRunner implements Runner {
         : null;
     const live: Live = {
       ...{ name: start, tier, journal, start, listener, report, host: null, isStarted: false, stop: null },
-      input,
+      ...{ input, proxy: null },
     };
     this.#live.set(ref, live);
     if (this.#keeper.status().isReady) this.#sendStart(ref, live);
@@ -220,8 +228,9 @@ export class CommandRunner implements Runner {
     return { ...this.#keeper.status(), tiers: this.#tiers };
   }
 
-  stop(): Promise<void> {
-    return this.#keeper.stop();
+  async stop(): Promise<void> {
+    await this.#keeper.stop();
+    rmSync(this.#proxyDir(), { recursive: true, force: true });
   }
 
   // ------------------------------------------------------------------------------------------- tiers
@@ -259,13 +268,15 @@ export class CommandRunner implements Runner {
 
   #sendStart(ref: number, live: Live): void {
     const { start } = live;
+    const problem = this.#openProxy(ref, live);
+    if (problem !== null) return live.report(isolationRefused(start, this.#options.clock.now(), problem));
     live.host = this.#keeper.host;
     this.#keeper.send({
       type: 'start',
       ref,
       marker: this.#marker(start),
       isolation: live.tier,
-      hasNetwork: start.hasNetwork,
+      hasNetwork: start.network === true,
       journal: live.journal,
       program: start.command.program,
       args: [...start.command.args],
@@ -295,13 +306,27 @@ export class CommandRunner implements Runner {
       }),
       root: start.command.root?.path ?? '',
       layerBytes: start.command.root?.writableBytes ?? 0,
+      proxy: live.proxy?.path ?? '',
     });
   }
 
-  /** With the name of its user. The host adds it where that is another user than its own. */
-  #environment({ start, tier }: Live): string[] {
+  /** For a sandbox whose command may reach listed hosts. Null, or why it cannot be. */
+  #openProxy(ref: number, live: Live): string | null {
+    const { network, userId } = live.start;
+    if (typeof network === 'boolean' || live.tier !== 'sandbox') return null;
+    try {
+      live.proxy = openProxy(this.#options.proxy, { dir: this.#proxyDir(), ref, userId, hosts: network });
+      return null;
+    } catch (error) {
+      this.#options.log.warn({ err: error, run_id: live.name.runId }, 'Cannot open the proxy of a sandbox');
+      return `The proxy of the sandbox could not be opened: ${(error as Error).message}.`;
+    }
+  }
+
+  /** With the name of its user, which the host adds where that is another user than its own, and with its proxy. */
+  #environment({ start, tier, proxy }: Live): string[] {
     const { user, means } = this.#options;
-    const { env } = start.command;
+    const env = proxy === null ? start.command.env : withProxy(start.command.env);
     const isOwn = tier === 'uid' || (tier === 'sandbox' && (user.isRoot || means.uids !== null));
     const missing = isOwn
       ? []
@@ -430,7 +455,8 @@ export class CommandRunner implements Runner {
       (path) =>
         // Of this replica only: the name of another one may begin with that of this one.
         /^\d+-\d+$/.test(path.slice(`${scratch}/${this.#scratchPrefix()}`.length)) &&
-        path.startsWith(`${scratch}/${this.#scratchPrefix()}`),
+        path.startsWith(`${scratch}/${this.#scratchPrefix()}`) &&
+        path !== this.#proxyDir(),
     );
     return [...entries(dirname(work)), ...entries(work), ...scratchDirs].filter(
       (path) => path !== work && path !== boundaryFile(work) && path !== this.#scratchDir,
@@ -443,6 +469,11 @@ export class CommandRunner implements Runner {
 
   #workDir(): string {
     return this.#options.workDir(this.#identity?.epoch ?? 0);
+  }
+
+  /** Named as those of hosts, which are counted from 1, so that the next server removes what this one leaves. */
+  #proxyDir(): string {
+    return `${this.#options.scratchRoot}/${this.#scratchPrefix()}${this.#identity?.epoch ?? 0}-0`;
   }
 
   #scratchPrefix(): string {
@@ -473,12 +504,16 @@ function entries(dir: string): string[] {
 }
 
 /** Nothing that is offered is as strong as it has to be. */
-function refused({ isolation, command }: AttemptStart, now: number): RunningAttempt {
-  const message = `This server does not offer the isolation tier ${isolation}.`;
-  const failure = { type: 'start_failed', ref: 0, reason: 'isolation_unavailable', message } as const;
+function refused(start: AttemptStart, now: number): RunningAttempt {
+  const message = `This server does not offer the isolation tier ${start.isolation}.`;
   return {
-    ended: Promise.resolve(startFailed(failure, command, now)),
+    ended: Promise.resolve(isolationRefused(start, now, message)),
     stop: () => undefined,
     extend: () => Promise.resolve(false),
   };
+}
+
+function isolationRefused({ command }: AttemptStart, now: number, message: string): AttemptReport {
+  const failure = { type: 'start_failed', ref: 0, reason: 'isolation_unavailable', message } as const;
+  return startFailed(failure, command, now);
 }

@@ -119,7 +119,7 @@ export function tierCheck({ tier, privateDir, means, hidden }: TierCheck): Attem
       attempt: 0,
       userId: '',
       isolation: tier,
-      hasNetwork: false,
+      network: false,
       limits: NO_LIMITS,
     },
     command: {

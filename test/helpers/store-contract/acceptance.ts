@@ -31,11 +31,17 @@ export function acceptance(t: Test, makeWorld: MakeWorld): void {
       priority: 3,
       timeouts: { queueMs: 1, attemptMs: 2, totalMs: 3, idleMs: 4 },
       rerunOf: newExecution().id,
+      network: ['pypi.org', '*.a.org:8443'],
     });
     await given(store, execution);
     const read = await get(store, execution.id);
     t.match(read, execution);
     t.match(read, { revision: 1, eventSequence: 2, attempts: [] });
+    for (const network of [true, false]) {
+      const other = newExecution({ network });
+      await given(store, other);
+      t.match(await get(store, other.id), { network });
+    }
   });
 
   t.test('an execution that takes a slot is claimed in the group of its acceptance', async (t) => {
