@@ -24,7 +24,7 @@ const CARRIER = {
 
 interface CarrierFacts {
   /** Whose slots an attempt takes; null where there are no attempts. */
-  pool: 'process' | 'http' | null;
+  slotKind: 'process' | 'http' | null;
   /** The field whose values may be secrets; null where its steps have their own. */
   secretsIn: 'env' | 'headers' | null;
   /** The cause of an end that nothing disturbed. */
@@ -34,10 +34,10 @@ interface CarrierFacts {
 }
 
 const CARRIERS = {
-  process: { pool: 'process', secretsIn: 'env', usualCause: 'exited', texts: 2 },
-  request: { pool: 'http', secretsIn: 'headers', usualCause: 'http_response', texts: 1 },
-  steps: { pool: null, secretsIn: null, usualCause: 'steps_ended', texts: 0 },
-  nothing: { pool: null, secretsIn: null, usualCause: 'awaited', texts: 0 },
+  process: { slotKind: 'process', secretsIn: 'env', usualCause: 'exited', texts: 2 },
+  request: { slotKind: 'http', secretsIn: 'headers', usualCause: 'http_response', texts: 1 },
+  steps: { slotKind: null, secretsIn: null, usualCause: 'steps_ended', texts: 0 },
+  nothing: { slotKind: null, secretsIn: null, usualCause: 'awaited', texts: 0 },
 } as const satisfies Record<string, CarrierFacts>;
 
 export type Carrier = keyof typeof CARRIERS;

@@ -1,6 +1,6 @@
 // The life of the engine: it starts on its store, opens, drains and closes, each step in its order; and it loses or takes over work
 // where others are on the same store.
-import { POOLS, type Pool } from '../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind } from '../domain/execution/execution.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';
@@ -55,7 +55,7 @@ export interface LifeDeps extends Omit<RecoveryDeps, 'epoch'> {
   graceMs: number;
   /** Whether executions are removed by themselves. */
   cleansUp: boolean;
-  schedulers: Readonly<Record<Pool, Scheduler>>;
+  schedulers: Readonly<Record<SlotKind, Scheduler>>;
   /** Work that is to begin later. */
   starts: { readonly alarm: Alarm };
   fires: { readonly alarm: Alarm };
@@ -144,7 +144,7 @@ export class Life {
     const { standing, schedulers, plans } = this.#deps;
     if (standing.state !== 'ready') return;
     standing.state = 'open';
-    for (const pool of POOLS) schedulers[pool].open();
+    for (const slotKind of SLOT_KINDS) schedulers[slotKind].open();
     plans.open();
     for (const alarm of this.#alarms()) alarm.start();
   }
@@ -178,7 +178,7 @@ export class Life {
     if (!standing.isOpen()) return;
     standing.state = 'draining';
     const started = Promise.all(this.#alarms().map((alarm) => alarm.stop()));
-    const claimed = Promise.all(POOLS.map((pool) => schedulers[pool].close()));
+    const claimed = Promise.all(SLOT_KINDS.map((slotKind) => schedulers[slotKind].close()));
     this.#stopNoted = this.#noteStop();
     void this.#stopNoted.then(() => log.info({ running: live.size, drain_ms: drainMs }, 'Draining'));
     const isIdle = new AbortController();
@@ -220,7 +220,7 @@ export class Life {
     if (standing.state === 'stopped') return;
     standing.state = 'stopped';
     for (const alarm of this.#alarms()) void alarm.stop();
-    for (const pool of POOLS) void schedulers[pool].close();
+    for (const slotKind of SLOT_KINDS) void schedulers[slotKind].close();
     deadlines.clear();
     monitors.clear();
     disks.stop();

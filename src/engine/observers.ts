@@ -1,8 +1,8 @@
 // Those who keep up with the state of executions: deadlines, joins, plans, kept results, charges, and whoever waits. They take in
 // what this engine has done at once, and what others have done as soon as it has been read.
 import { hasSteps } from '../domain/kinds.ts';
-import type { Execution, Pool } from '../domain/execution/execution.ts';
-import { POOLS } from '../domain/execution/execution.ts';
+import type { Execution, SlotKind } from '../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Fact } from '../domain/ports/feed.ts';
 import type { Store } from '../domain/ports/store.ts';
@@ -33,7 +33,7 @@ export interface ObserversDeps {
   fires: Fires;
   /** Waits of plans. */
   liveWaits: LiveWaits;
-  schedulers: Record<Pool, Scheduler>;
+  schedulers: Record<SlotKind, Scheduler>;
   streams: EventStreams;
   /** Woken by each move of an execution. */
   changes: Waiters;
@@ -145,6 +145,6 @@ export class Observers {
   }
 
   #fill(): void {
-    for (const pool of POOLS) this.#deps.schedulers[pool].fill();
+    for (const slotKind of SLOT_KINDS) this.#deps.schedulers[slotKind].fill();
   }
 }

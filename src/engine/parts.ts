@@ -1,6 +1,6 @@
 // The parts of the engine, built and joined here and nowhere else. They are built in the order of this file: a part holds those
 // that were built before it. One that comes later it finds in the record when something happens, never while it is built.
-import { POOLS, type Pool, type RunningExecution } from '../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind, type RunningExecution } from '../domain/execution/execution.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Signal } from '../domain/ports/feed.ts';
@@ -85,7 +85,7 @@ interface Ground {
   leads: () => Promise<boolean>;
   live: LiveRuns;
   underWay: UnderWay;
-  schedulers: Record<Pool, Scheduler>;
+  schedulers: Record<SlotKind, Scheduler>;
   /** The rules that apply now. */
   rules: () => AccessRules;
 }
@@ -191,9 +191,16 @@ function ground(deps: EngineDeps, parts: Parts): Ground {
     publishAccount: (event) => bus.publishAccount(event),
   });
   const { commit } = committer;
-  const scheduler = (pool: Pool) =>
+  const scheduler = (slotKind: SlotKind) =>
     new Scheduler({
-      ...{ pool, slots: deps.policy.slots[pool], store, clock, log: ofComponent(log, 'queue'), commit },
+      ...{
+        slotKind,
+        slots: deps.policy.slots[slotKind],
+        store,
+        clock,
+        log: ofComponent(log, 'queue'),
+        commit,
+      },
       claimant: () => claimantOf(deps),
       run: (execution) => parts.runs.run(execution),
     });
@@ -380,14 +387,14 @@ function running(deps: EngineDeps, parts: Parts): Running {
   };
   const writeBehind = new WriteBehind({ commit, clock, log: ofComponent(log, 'store'), intervalMs });
   const fill = () => {
-    for (const pool of POOLS) schedulers[pool].fill();
+    for (const slotKind of SLOT_KINDS) schedulers[slotKind].fill();
   };
   return {
     ...{ changing, writeBehind, fill },
     pauses: new Pauses({
       ownName: deps.replica?.name ?? ONLY.name,
       hold(isDrained) {
-        for (const pool of POOLS) schedulers[pool].hold(isDrained);
+        for (const slotKind of SLOT_KINDS) schedulers[slotKind].hold(isDrained);
       },
       store,
       commit,
@@ -483,7 +490,7 @@ function plansOf(deps: EngineDeps, parts: Parts): Plans {
     queue: {
       maxQueued: deps.policy.maxQueued,
       queuedOf: (userId) => deps.rules().quotasOf(userId).queued,
-      freeSlots: (pool) => (schedulers[pool].hasRoom ? schedulers[pool].free : 0),
+      freeSlots: (slotKind) => (schedulers[slotKind].hasRoom ? schedulers[slotKind].free : 0),
     },
     submitAll: (caller, submissions) => parts.intake.submitAll(caller, submissions),
     stop: (plan, outcome) => changing.stopPlan(plan, outcome),

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { carrierFacts, KINDS } from '../domain/kinds.ts';
 import type { AccountEvent, CreditTotals } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
-import type { Attempt, Execution, FinishedExecution, Pool } from '../domain/execution/execution.ts';
+import type { Attempt, Execution, FinishedExecution, SlotKind } from '../domain/execution/execution.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';
 import { NETWORK_REFUSALS, type NetworkEnd } from '../domain/network.ts';
@@ -24,7 +24,7 @@ export interface Gauges {
   isDrained: boolean;
   queueAgeMs: number;
   oldestRunMs: number;
-  concurrency: Record<Pool, { max: number; running: number }>;
+  concurrency: Record<SlotKind, { max: number; running: number }>;
   writeBehind: { lagMs: number; failures: number };
   store: StoreStats;
   runner: RunnerStatus;

@@ -1,7 +1,7 @@
 // Counters, and who listens to what, in memory: facts that many executions change and that a look at the tables would have
 // to count. A store reads them once, at the start; then they follow what has been committed.
-import type { FinishedExecution, Pool } from '../domain/execution/execution.ts';
-import { POOLS } from '../domain/execution/execution.ts';
+import type { FinishedExecution, SlotKind } from '../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../domain/execution/execution.ts';
 import { FINAL_STATUSES } from '../domain/outcome.ts';
 import { type Facts, NO_USAGE, type Source, type Usage } from './rules/facts.ts';
 import type { Changes } from './rules/working-set.ts';
@@ -15,7 +15,7 @@ export const REMEMBERED = ['users', 'sums', ...KEPT] as const;
 export type Remembered = (typeof REMEMBERED)[number];
 
 export interface Counts {
-  queued: Record<Pool, number>;
+  queued: Record<SlotKind, number>;
   /** Those that are to start later. */
   delayed: number;
   awaiting: number;
@@ -83,7 +83,7 @@ export class Memory {
     const of = <K extends string>(names: readonly K[], what: string) =>
       Object.fromEntries(names.map((name) => [name, counts(`${what} ${name}`)])) as Record<K, number>;
     return {
-      queued: of(POOLS, 'queued'),
+      queued: of(SLOT_KINDS, 'queued'),
       delayed: counts('delayed'),
       awaiting: counts('awaiting'),
       scheduledRetry: counts('scheduledRetry'),

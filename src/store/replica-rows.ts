@@ -1,5 +1,5 @@
 // Who is on the store, and what runs there, as both databases answer it.
-import { type Pool, POOLS } from '../domain/execution/execution.ts';
+import { type SlotKind, SLOT_KINDS } from '../domain/execution/execution.ts';
 import type { ReplicaFacts, ReplicaView } from '../domain/ports/replica.ts';
 
 export interface ReplicaRow {
@@ -13,7 +13,7 @@ export interface ReplicaRow {
 
 export interface RunningThereRow {
   epoch: number;
-  pool: Pool;
+  pool: SlotKind;
   run_id: string;
   /** Of all in this epoch and pool. */
   n: number;
@@ -34,11 +34,11 @@ export const runningThere = (schema: '' | 'execd.'): string =>
 
 export function toReplicas(replicas: ReplicaRow[], running: readonly RunningThereRow[]): ReplicaView[] {
   return replicas.map(({ epoch, replica: name, opened_at: since, until, about }) => {
-    const of = (pool: Pool) => {
+    const of = (pool: SlotKind) => {
       const rows = running.filter((row) => row.epoch === epoch && row.pool === pool);
       return { count: rows[0]?.n ?? 0, runs: rows.map(({ run_id: id }) => id) };
     };
-    const counts = Object.fromEntries(POOLS.map((pool) => [pool, of(pool)])) as ReplicaView['running'];
+    const counts = Object.fromEntries(SLOT_KINDS.map((pool) => [pool, of(pool)])) as ReplicaView['running'];
     const facts = JSON.parse(about ?? '{}') as Partial<ReplicaFacts>;
     return { name, epoch, since, until, about: facts, running: counts };
   });

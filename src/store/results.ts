@@ -2,7 +2,7 @@
 // read last, and the order of the queue.
 import { LRUCache } from 'lru-cache';
 import type { LedgerEntry } from '../domain/credits/account.ts';
-import { endedAtOnce, type Execution, type Pool, poolOf } from '../domain/execution/execution.ts';
+import { endedAtOnce, type Execution, type SlotKind, slotKindOf } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import { type QueuePlace, type Shares, StoreError } from '../domain/ports/store.ts';
@@ -24,7 +24,7 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 export class Results {
   readonly cache: LRUCache<ExecutionId, Execution>;
-  readonly #queues: Record<Pool, QueueOrder> | null;
+  readonly #queues: Record<SlotKind, QueueOrder> | null;
   readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #pause: () => Promise<void> | undefined;
 
@@ -92,7 +92,7 @@ export class Results {
       if (isRemoval) this.cache.delete(execution.id);
       else this.cache.set(execution.id, execution);
       executions.push(execution);
-      const pool = poolOf(execution.work);
+      const pool = slotKindOf(execution.work);
       if (pool === null || this.#queues === null) continue;
       const queue = this.#queues[pool];
       if (execution.phase === 'queued') {

@@ -10,7 +10,7 @@ import type {
   FinishedExecution,
   OutputPolicy,
   OutputTotals,
-  Pool,
+  SlotKind,
   Resources,
   Result,
   RetryPolicy,
@@ -22,7 +22,7 @@ import {
   NO_ACCESS_FACTS,
   NO_OUTPUT,
   operationOf,
-  poolOf,
+  slotKindOf,
   type StoredCaller,
 } from '../domain/execution/execution.ts';
 import type { Monitor } from '../domain/spec/monitor.ts';
@@ -59,7 +59,7 @@ export interface ExecutionRow {
   kind: Kind;
   operation: string | null;
   /** A plan is never in a queue. */
-  pool: Pool | 'none';
+  pool: SlotKind | 'none';
   concurrency_key: string | null;
   concurrency_limit: number | null;
   task_id: string | null;
@@ -261,7 +261,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | '
     run_id: execution.runId,
     kind: execution.spec.kind,
     operation: operationOf(execution),
-    pool: poolOf(execution.work) ?? 'none',
+    pool: slotKindOf(execution.work) ?? 'none',
     concurrency_key: execution.concurrency?.key ?? null,
     concurrency_limit: execution.concurrency?.limit ?? null,
     task_id: execution.taskId,

@@ -98,12 +98,12 @@ export interface RetryPolicy {
 }
 
 /** Slots are counted apart for what takes a process and for what only waits for an answer. */
-export const POOLS = ['process', 'http'] as const;
-export type Pool = (typeof POOLS)[number];
+export const SLOT_KINDS = ['process', 'http'] as const;
+export type SlotKind = (typeof SLOT_KINDS)[number];
 
 /** Null for a plan, which holds no slot: its steps do. */
-export function poolOf(work: { kind: Kind }): Pool | null {
-  return carrierFacts(work).pool;
+export function slotKindOf(work: { kind: Kind }): SlotKind | null {
+  return carrierFacts(work).slotKind;
 }
 
 /** W3C trace context that the execution belongs to (trace-id, parent-id, flags; lower-case hex). */

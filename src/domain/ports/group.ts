@@ -12,7 +12,7 @@ import type {
   FinishedExecution,
   OutputTotals,
   OwnFacts,
-  Pool,
+  SlotKind,
   QueuedExecution,
   Resources,
   Result,
@@ -102,7 +102,7 @@ export interface IdempotencyPart {
 /** Claims up to `limit` queued executions of a pool, in the order that the store decides. */
 export interface ClaimNextPart {
   type: 'claim_next';
-  pool: Pool;
+  pool: SlotKind;
   limit: number;
   claim: Claimant;
 }

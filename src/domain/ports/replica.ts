@@ -1,5 +1,5 @@
 // Servers on a store: who they are, and how long what they hold is theirs.
-import type { Pool } from '../execution/execution.ts';
+import type { SlotKind } from '../execution/execution.ts';
 import type { ExecutionId } from '../ids.ts';
 
 /** A server on a store. */
@@ -31,7 +31,7 @@ export interface ReplicaFacts {
   host: string;
   version: string;
   /** How many attempts may run there at a time. */
-  slots: Record<Pool, number>;
+  slots: Record<SlotKind, number>;
   /** Of the files that it uses; null where it has none. */
   versions: FileVersions;
 }
@@ -53,7 +53,7 @@ export interface ReplicaView {
   until: number | null;
   /** What it says of itself; what one of another version does not say is missing. */
   about: Partial<ReplicaFacts>;
-  running: Record<Pool, RunningThere>;
+  running: Record<SlotKind, RunningThere>;
 }
 
 /** The one on a store that nobody else can come to. */

@@ -13,7 +13,7 @@ import type {
   Execution,
   FinishedExecution,
   PendingExecution,
-  Pool,
+  SlotKind,
   RunningExecution,
   Status,
 } from '../execution/execution.ts';
@@ -92,7 +92,7 @@ export interface StoreCounts {
 
 export interface StoreStats {
   /** Executions in the queue of each pool, as of the last commit. */
-  queued: Record<Pool, number>;
+  queued: Record<SlotKind, number>;
   /** Deliveries to webhooks that wait, as of the last commit, and those that were dropped since open because too many did. */
   deliveries: { pending: number; dropped: number };
   /** Transactions since open. */

@@ -34,8 +34,8 @@ export function userQueueFull(
 }
 
 export function limitReached(scheduler: Scheduler): RefusedError {
-  const { slots, pool } = scheduler;
-  const setting = pool === 'http' ? 'EXECUTION_MAX_CONCURRENT_HTTP' : 'EXECUTION_MAX_CONCURRENT';
+  const { slots, slotKind } = scheduler;
+  const setting = slotKind === 'http' ? 'EXECUTION_MAX_CONCURRENT_HTTP' : 'EXECUTION_MAX_CONCURRENT';
   const detail =
     `At most ${slots} executions run at the same time (${setting}), and none can begin now. ` +
     'Try again later, or let the execution wait with "on_limit": "queue".';

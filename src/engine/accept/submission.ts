@@ -4,7 +4,7 @@ import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import type {
   Execution,
   ExecutionAccess,
-  Pool,
+  SlotKind,
   RunningExecution,
   StepOf,
   Trace,
@@ -105,7 +105,7 @@ export interface SubmitDeps {
   policy: EngineSettings;
   clock: Clock;
   store: Store;
-  schedulers: Record<Pool, Scheduler>;
+  schedulers: Record<SlotKind, Scheduler>;
   policies: Policies;
   /** What is wrong with the webhook that a request brings along; empty when nothing is. */
   webhookProblems(webhook: AskedWebhook, userId: string): FieldProblem[];

@@ -3,7 +3,7 @@ import { carrierFacts, hasNoRun, hasSteps, isWait } from '../../domain/kinds.ts'
 import type { Caller } from '../../domain/spec/access.ts';
 import { cacheOwner } from '../../domain/cache.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, MAX_OPEN_KEYS, poolOf, POOLS } from '../../domain/execution/execution.ts';
+import { type Execution, MAX_OPEN_KEYS, slotKindOf, SLOT_KINDS } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   AcceptPart,
@@ -62,7 +62,7 @@ async function store(
     if (isAnswer(one)) answers.push(one);
     else answers.push(await conclude(caller, one, results[next++] as GroupResult, deps));
   }
-  for (const pool of POOLS) deps.schedulers[pool].fill();
+  for (const slotKind of SLOT_KINDS) deps.schedulers[slotKind].fill();
   return answers;
 }
 
@@ -288,7 +288,7 @@ type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
  * @throws RefusedError
  */
 function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps): Beginning {
-  const scheduler = deps.schedulers[poolOf(execution.work) ?? 'process'];
+  const scheduler = deps.schedulers[slotKindOf(execution.work) ?? 'process'];
   const idle = { scheduler, slot: null, joins: false, end: null, hit: null };
   if (hasNoRun(execution.work)) return idle;
   const denied = whyRevoked(execution, deps.isRevoked);

@@ -10,7 +10,7 @@ import {
   type Execution,
   isFinished,
   type PendingExecution,
-  type Pool,
+  type SlotKind,
 } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { judge } from '../../domain/outcome.ts';
@@ -63,7 +63,7 @@ export interface ExplainDeps {
   store: Store;
   clock: Clock;
   policies: Policies;
-  schedulers: Readonly<Record<Pool, Scheduler>>;
+  schedulers: Readonly<Record<SlotKind, Scheduler>>;
   rules: () => AccessRules;
   standing: { isOpen: () => boolean };
   queries: Queries;

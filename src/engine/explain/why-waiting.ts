@@ -1,7 +1,7 @@
 // Why an execution waits: its place, the rule that limits it now, and about how long it will take. From what the queue knows now.
 import { KEY, type Pause } from '../../domain/pauses.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
-import type { Execution, PendingExecution, Pool } from '../../domain/execution/execution.ts';
+import type { Execution, PendingExecution, SlotKind } from '../../domain/execution/execution.ts';
 import type { QueuePlace } from '../../domain/ports/store.ts';
 import type { CircuitView } from '../../resilience/circuit.ts';
 import { waitEndsAt, waitWords } from '../../domain/plans/waits.ts';
@@ -47,7 +47,7 @@ export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyW
   };
 }
 
-const SLOTS: Record<Pool, string> = {
+const SLOTS: Record<SlotKind, string> = {
   process: 'EXECUTION_MAX_CONCURRENT',
   http: 'EXECUTION_MAX_CONCURRENT_HTTP',
 };

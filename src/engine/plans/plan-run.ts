@@ -6,8 +6,8 @@ import { RefusedError } from '../../domain/errors.ts';
 import {
   type Execution,
   isFinished,
-  type Pool,
-  poolOf,
+  type SlotKind,
+  slotKindOf,
   type Result,
 } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
@@ -67,8 +67,8 @@ interface Begun {
 }
 
 /** Where a step waits for a slot; null for one that needs none. What an operation runs is known later: most are commands. */
-function poolOfStep({ step, round }: Node): Pool | null {
-  return round === null && isLoop(step) ? null : poolOf(step);
+function slotKindOfStep({ step, round }: Node): SlotKind | null {
+  return round === null && isLoop(step) ? null : slotKindOf(step);
 }
 
 export class PlanRun {
@@ -281,8 +281,8 @@ export class PlanRun {
     const due = this.#state.next();
     if (due?.skip !== null) return due;
     const { userId } = this.#plan;
-    const pool = poolOfStep(this.#state.nodes[due.step] as Node);
-    if (pool === null || this.#deps.room.tryTake(userId, pool)) return due;
+    const slotKind = slotKindOfStep(this.#state.nodes[due.step] as Node);
+    if (slotKind === null || this.#deps.room.tryTake(userId, slotKind)) return due;
     this.#state.begin(due.step);
     this.#state.putBack(due.step);
     this.#deps.room.wait(userId, this.#wake);
@@ -292,7 +292,7 @@ export class PlanRun {
   readonly #wake = (): void => this.kick();
 
   #giveBack(steps: readonly { step: number }[]): void {
-    const taken = steps.filter(({ step }) => poolOfStep(this.#state.nodes[step] as Node) !== null);
+    const taken = steps.filter(({ step }) => slotKindOfStep(this.#state.nodes[step] as Node) !== null);
     this.#deps.room.giveBack(this.#plan.userId, taken.length);
   }
 

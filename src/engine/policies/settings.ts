@@ -10,7 +10,7 @@ import type {
   Execution,
   ExecutionAccess,
   OutputPolicy,
-  Pool,
+  SlotKind,
   StepOf,
   Timeouts,
   Trace,
@@ -46,7 +46,7 @@ export interface EngineSettings {
   /** Of what processes may use; also where a request says nothing. */
   limits: ResourceLimits;
   onLimit: 'queue' | 'reject';
-  slots: Record<Pool, number>;
+  slots: Record<SlotKind, number>;
   /** The network of commands in a sandbox where no template names one. */
   network: Network;
   maxQueued: number;

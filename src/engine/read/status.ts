@@ -4,7 +4,7 @@ import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { EngineSettings } from '../policies/settings.ts';
 import type { Pauses } from '../policies/pauses.ts';
 import type { CreditTotals } from '../../domain/credits/account.ts';
-import type { Pool } from '../../domain/execution/execution.ts';
+import type { SlotKind } from '../../domain/execution/execution.ts';
 import { type OperationReport, reportOf } from '../../domain/execution/report.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
 import { dataBytesOf, KEPT, type Kept } from '../../domain/kept.ts';
@@ -43,7 +43,7 @@ export interface EngineStats {
   queueAgeMs: number;
   /** How long the live attempt that started first has been running, milliseconds; 0 when none runs. */
   oldestRunMs: number;
-  concurrency: Record<Pool, Concurrency>;
+  concurrency: Record<SlotKind, Concurrency>;
   writeBehind: WriteBehindStats;
   store: StoreStats;
   runner: RunnerStatus;
@@ -98,7 +98,7 @@ export interface StatusDeps {
   runner: Runner;
   clock: Clock;
   committer: Committer;
-  schedulers: Readonly<Record<Pool, Scheduler>>;
+  schedulers: Readonly<Record<SlotKind, Scheduler>>;
   live: LiveRuns;
   writeBehind: WriteBehind;
   waiters: { changes: Waiters; growth: Waiters };
@@ -155,9 +155,9 @@ export class Status {
     };
   }
 
-  #concurrency(pool: Pool, { queued }: StoreStats): Concurrency {
-    const { slots, inUse, free } = this.#deps.schedulers[pool];
-    return { max: slots, running: inUse, pending: queued[pool], available: Math.max(0, free) };
+  #concurrency(slotKind: SlotKind, { queued }: StoreStats): Concurrency {
+    const { slots, inUse, free } = this.#deps.schedulers[slotKind];
+    return { max: slots, running: inUse, pending: queued[slotKind], available: Math.max(0, free) };
   }
 
   /** What all users keep together. */

@@ -2,7 +2,7 @@
 import type { Pause } from '../../domain/pauses.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
-import type { PendingExecution, Pool } from '../../domain/execution/execution.ts';
+import type { PendingExecution, SlotKind } from '../../domain/execution/execution.ts';
 import { awaitedOf } from '../../domain/plans/waits.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { stored } from '../refusals.ts';
@@ -11,7 +11,7 @@ import type { Scheduler } from '../run/scheduler.ts';
 
 export interface WaitingDeps {
   store: Pick<Store, 'keyUse' | 'queueUse'>;
-  schedulers: Readonly<Record<Pool, Pick<Scheduler, 'pool' | 'slots' | 'inUse' | 'meanMs'>>>;
+  schedulers: Readonly<Record<SlotKind, Pick<Scheduler, 'slotKind' | 'slots' | 'inUse' | 'meanMs'>>>;
   rules: () => Pick<AccessRules, 'quotasOf'>;
   isOpen: () => boolean;
   pauseOf: (execution: PendingExecution) => Pause | null;
@@ -21,7 +21,7 @@ export interface WaitingDeps {
 /** What an execution may wait for, as it is now. */
 export interface Bounds {
   isOpen: boolean;
-  pool: { name: Pool; slots: number; running: number; meanMs: number | null };
+  pool: { name: SlotKind; slots: number; running: number; meanMs: number | null };
   /** How many run with its concurrency key; null without one. */
   keyRunning: number | null;
   user: { running: number; limit: number | null };
@@ -37,7 +37,7 @@ export async function boundsOf(
   { store, schedulers, rules, isOpen, pauseOf, ownDrain }: WaitingDeps,
 ): Promise<Bounds> {
   const { userId, concurrency } = execution;
-  const { pool: name, slots, inUse: running, meanMs } = schedulerOf(schedulers, execution);
+  const { slotKind: name, slots, inUse: running, meanMs } = schedulerOf(schedulers, execution);
   return {
     isOpen: isOpen(),
     pause: pauseOf(execution),

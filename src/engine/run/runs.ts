@@ -2,8 +2,8 @@
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import {
   type Execution,
-  type Pool,
-  poolOf,
+  type SlotKind,
+  slotKindOf,
   type RunningExecution,
 } from '../../domain/execution/execution.ts';
 import type { UnderWay } from './under-way.ts';
@@ -14,7 +14,7 @@ export interface RunsDeps extends Omit<RunDeps, 'rules' | 'scheduler'> {
   isOpen: () => boolean;
   /** The rules that apply now. */
   rulesNow: () => AccessRules;
-  schedulers: Readonly<Record<Pool, Scheduler>>;
+  schedulers: Readonly<Record<SlotKind, Scheduler>>;
   underWay: UnderWay;
 }
 
@@ -40,6 +40,9 @@ export class Runs {
   };
 }
 
-export function schedulerOf<S>(schedulers: Readonly<Record<Pool, S>>, { work }: Pick<Execution, 'work'>): S {
-  return schedulers[poolOf(work) ?? 'process'];
+export function schedulerOf<S>(
+  schedulers: Readonly<Record<SlotKind, S>>,
+  { work }: Pick<Execution, 'work'>,
+): S {
+  return schedulers[slotKindOf(work) ?? 'process'];
 }

@@ -1,13 +1,13 @@
 // Slots: the right to run one attempt now. The scheduler decides how many executions are claimed; which ones, the store
 // decides. Counting is synchronous, so that no two callers can take the same slot.
-import type { Pool, RunningExecution } from '../../domain/execution/execution.ts';
+import type { SlotKind, RunningExecution } from '../../domain/execution/execution.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Claimant, Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
 export interface SchedulerDeps {
-  pool: Pool;
+  slotKind: SlotKind;
   slots: number;
   store: Pick<Store, 'stats' | 'feed'>;
   clock: Clock;
@@ -47,8 +47,8 @@ export class Scheduler {
     return this.#deps.slots;
   }
 
-  get pool(): Pool {
-    return this.#deps.pool;
+  get slotKind(): SlotKind {
+    return this.#deps.slotKind;
   }
 
   get free(): number {
@@ -61,7 +61,7 @@ export class Scheduler {
   }
 
   get #queued(): number {
-    return this.#deps.store.stats().queued[this.#deps.pool];
+    return this.#deps.store.stats().queued[this.#deps.slotKind];
   }
 
   open(): void {
@@ -180,7 +180,7 @@ export class Scheduler {
   }
 
   #claimGroup(limit: number): Group {
-    return [{ type: 'claim_next', pool: this.#deps.pool, limit, claim: this.#deps.claimant() }];
+    return [{ type: 'claim_next', pool: this.#deps.slotKind, limit, claim: this.#deps.claimant() }];
   }
 
   /** Runs what was claimed; answers how many. */

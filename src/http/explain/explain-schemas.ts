@@ -1,6 +1,6 @@
 // Why an execution is as it is: what waits, what ended it, what was retried, what the cache had.
 import { z } from 'zod';
-import { POOLS } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { CACHE_REASONS, NOT_RETRIED, WAITING_FOR } from '../../domain/execution/explained.ts';
 import { MONITOR_EVENTS } from '../../domain/spec/monitor.ts';
 import { CAUSES } from '../../domain/outcome.ts';
@@ -38,7 +38,7 @@ const waiting = z
       .describe('The executions before it, by the reason.'),
     pool: z
       .strictObject({
-        name: z.enum(POOLS).describe('Processes or HTTP calls.'),
+        name: z.enum(SLOT_KINDS).describe('Processes or HTTP calls.'),
         slots: count.describe('Slots in total.'),
         running: count.describe('Slots in use.'),
         mean_ms: z.number().nullable().describe('Mean duration of recent attempts, milliseconds.'),

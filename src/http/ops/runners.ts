@@ -1,7 +1,7 @@
 // The servers that share a store: who is there, what runs on each of them, and who is drained.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { POOLS } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { ROLES } from '../../domain/ports/replica.ts';
 import type { Engine, RunnerView } from '../../engine/engine.ts';
 import type { Pause } from '../../domain/pauses.ts';
@@ -141,9 +141,9 @@ const drainToWire = ({ since, by, reason }: Pause): z.infer<typeof runnerDrain> 
 function toWire({ about, running, drain, ...view }: RunnerView): z.infer<typeof runner> {
   const { name, isSelf: self, since, until } = view;
   const slots = Object.fromEntries(
-    POOLS.map((pool) => {
-      const { count: n, runs } = running[pool];
-      return [pool, { max: about.slots?.[pool] ?? null, running: n, executions: runs }];
+    SLOT_KINDS.map((slotKind) => {
+      const { count: n, runs } = running[slotKind];
+      return [slotKind, { max: about.slots?.[slotKind] ?? null, running: n, executions: runs }];
     }),
   ) as z.infer<typeof runner>['slots'];
   return {

@@ -1,6 +1,6 @@
 // Figures that are asked for often, as of the last transaction that this server has made or heard of. They decide nothing:
 // what the rules count with is loaded in each transaction.
-import { POOLS } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { Counts } from '../memory.ts';
 import { type CountName, COUNTS, NO_USAGE } from '../rules/facts.ts';
@@ -78,7 +78,7 @@ export class Figures {
         number
       >;
     return {
-      queued: each(POOLS, 'queued'),
+      queued: each(SLOT_KINDS, 'queued'),
       delayed: of('delayed'),
       awaiting: of('awaiting'),
       scheduledRetry: of('scheduledRetry'),

@@ -3,7 +3,7 @@
 // the lock, before it looks at its own. After a restart everybody begins alike.
 import type { ExecutionRow } from '../rows.ts';
 import type { Look } from '../rules/picking.ts';
-import { type Pool, POOLS } from '../../domain/execution/execution.ts';
+import { type SlotKind, SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { type Place, Queue, type QueueChange } from '../rules/queue.ts';
 import type { WorkingSet } from '../rules/working-set.ts';
 import { EXECUTION_ROWS } from './columns.ts';
@@ -60,8 +60,8 @@ export class Waiting {
   }
 
   /** Whether it has as many as are counted. */
-  isLike(queued: (pool: Pool) => number): boolean {
-    return POOLS.every((pool) => this.queue.waiting(pool) === queued(pool));
+  isLike(queued: (pool: SlotKind) => number): boolean {
+    return SLOT_KINDS.every((pool) => this.queue.waiting(pool) === queued(pool));
   }
 }
 

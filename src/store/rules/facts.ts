@@ -1,7 +1,7 @@
 // What the rules can know of a store: facts of several kinds, each by its key. Every store serves them; how it finds or
 // keeps them is its own affair. Null is a fact too: there is none of that name.
 import { KEPT } from '../../domain/kept.ts';
-import { POOLS } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { DeliveryState, Told } from '../../domain/webhooks/webhooks.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
@@ -191,7 +191,7 @@ export const NO_ACCOUNT: AccountRow = Object.freeze({ balance: 0, reserved: 0 })
 
 /** How many there are of all users together; `pending` and `dropped` are deliveries, dropped since the store was opened. */
 export const COUNTS = [
-  ...POOLS.map((pool) => `queued ${pool}` as const),
+  ...SLOT_KINDS.map((pool) => `queued ${pool}` as const),
   ...FINAL_STATUSES.map((status) => `finished ${status}` as const),
   ...(['delayed', 'awaiting', 'scheduledRetry', 'joined', 'running', 'finishedSteps'] as const),
   ...(['pending', 'dropped'] as const),

@@ -3,11 +3,11 @@
 // the smallest tag is next. Executions carry no number, so nothing has to be moved when one is cancelled, changed or given
 // back. The turns of a user who has as many running as may are closed; those of a concurrency key are passed over. How long
 // the queue is costs nothing.
-import type { Pool } from '../../domain/execution/execution.ts';
+import type { SlotKind } from '../../domain/execution/execution.ts';
 
 /** Where an execution waits: null as key is without one. */
 export interface Place {
-  pool: Pool;
+  pool: SlotKind;
   priority: number;
   userId: string;
   key: string | null;
@@ -27,7 +27,7 @@ export interface Line {
 }
 
 export interface Band {
-  pool: Pool;
+  pool: SlotKind;
   priority: number;
   /** Tag of the last turn that was taken: an idle user comes back here, and has saved nothing up. */
   virtual: number;
@@ -44,7 +44,7 @@ const MOST_IDLE = 64;
 /** What has happened in a queue, for another one that is to be the same. */
 export type QueueChange =
   | { place: Place; by: number }
-  | { pool: Pool; priority: number; userId: string; weight: number }
+  | { pool: SlotKind; priority: number; userId: string; weight: number }
   | { opened: string };
 
 export class Queue {
@@ -82,7 +82,7 @@ export class Queue {
   }
 
   /** How many wait in a pool. */
-  waiting(pool: Pool): number {
+  waiting(pool: SlotKind): number {
     return this.bands(pool).reduce((sum, band) => sum + band.waiting, 0);
   }
 
@@ -105,7 +105,7 @@ export class Queue {
     if (band.waiting <= 0) this.#bands.splice(this.#bands.indexOf(band), 1);
   }
 
-  bands(pool: Pool): Band[] {
+  bands(pool: SlotKind): Band[] {
     return this.#bands.filter((band) => band.pool === pool);
   }
 
@@ -145,7 +145,7 @@ export class Queue {
     if (band.turns.size > 2 * band.waiting + MOST_IDLE) forgetIdle(band);
   }
 
-  #band(pool: Pool, priority: number): Band {
+  #band(pool: SlotKind, priority: number): Band {
     const at = this.#bands.findIndex(
       (band) => band.priority < priority || (band.priority === priority && band.pool === pool),
     );
