@@ -42,7 +42,7 @@ await timed(`settles, each with a claim, ${WAITING} waiting`, CLAIMS, async () =
   for (let i = 0; i < CLAIMS; i += AT_ONCE) {
     const groups = Array.from({ length: AT_ONCE }, (_, j): Group[] => {
       const ended = running[j];
-      const claim: Group = [{ type: 'claim_next', pool: 'process', limit: 1, claim: { runner: 'bench' } }];
+      const claim: Group = [{ type: 'claim_next', pools: ['process'], limit: 1, claim: { runner: 'bench' } }];
       return ended === undefined ? [claim] : [[settle(ended.id, 1)], claim];
     });
     const results = await store.commit(groups.flat());

@@ -6,6 +6,7 @@ const FIXTURES = 'test/fixtures/kubernetes';
 export const RENDERED: Readonly<Record<string, string>> = {
   single: 'k8s/overlays/single',
   ha: 'k8s/overlays/ha',
+  'ha-pool': 'k8s/overlays/ha-pool',
   'ha-migrate': 'k8s/overlays/ha/migrate',
   'single-postgres': `${FIXTURES}/single-postgres`,
   'ha-keda': `${FIXTURES}/ha-keda`,

@@ -79,6 +79,7 @@ const ABOUT = {
   host: 'bench',
   version: '0',
   slots: { process: 1, http: 1 },
+  pools: ['default'],
   versions: { policy: null, operations: null },
 } as const;
 

@@ -133,6 +133,7 @@ export function engineSettings(config: Config): EngineSettings {
     onLimit: config.EXECUTION_ON_LIMIT,
     slots: slotsOf(config),
     network: config.EXECUTION_SANDBOX_NETWORK,
+    pools: config.EXECUTION_POOL,
     hasCache: config.EXECUTION_CACHE_SIZE > 0,
     cacheEntryBytes: mostBytesOf(config.EXECUTION_CACHE_MAX_BYTES),
     cacheTtlMs: config.EXECUTION_CACHE_TTL === 0 ? null : config.EXECUTION_CACHE_TTL * 1000,

@@ -59,7 +59,8 @@ export function replicaOf(config: Config, facts: () => ReplicaFacts): Replica | 
 /** What others may know of this server. */
 export function factsOf(config: Config, version: string, versions: FileVersions): ReplicaFacts {
   const { process, http } = slotsOf(config);
-  return { role: config.EXECUTION_ROLE, host: hostname(), version, slots: { process, http }, versions };
+  const { EXECUTION_ROLE: role, EXECUTION_POOL: pools } = config;
+  return { role, host: hostname(), version, slots: { process, http }, pools, versions };
 }
 
 /** The data directory: one server has it at a time, and knows it again by its id. */

@@ -19,6 +19,7 @@ export interface RunFlags {
   label?: string[];
   task?: string;
   priority?: string;
+  pool?: string;
   timeout?: string;
   idleTimeout?: string;
   queueTimeout?: string;
@@ -51,7 +52,7 @@ export function specOf(words: readonly string[], flags: RunFlags, env: NodeJS.Pr
   const what = whatOf(words, flags);
   const more: Fields = {
     ...{ labels: optional(flags.label, (list) => pairs(list, '--label')) },
-    ...{ task_id: flags.task, priority: optional(flags.priority, wholeNumber) },
+    ...{ task_id: flags.task, priority: optional(flags.priority, wholeNumber), pool: flags.pool },
     timeouts: group({
       attempt_ms: optional(flags.timeout, durationMs),
       idle_ms: optional(flags.idleTimeout, durationMs),

@@ -32,6 +32,7 @@ export type DecisionRequest = Schemas['DecisionRequest'];
 export type Signal = Schemas['Signal'];
 export type Pause = Schemas['Pause'];
 export type Runner = Schemas['Runner'];
+export type RunnerPool = Schemas['RunnerPool'];
 export type Plan = Schemas['Plan'];
 export type PlanLogEnd = Schemas['PlanLogEnd'];
 export type PlanLogRecord = Schemas['PlanLogRecord'];

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ISOLATION_TIERS } from '../domain/isolation.ts';
 import { networkSetting } from '../domain/network.ts';
 import { MAX_RESULT_BYTES } from '../domain/output-totals.ts';
+import { DEFAULT_POOL, MAX_OTHER_POOLS, poolName } from '../domain/pools.ts';
 import { ROLES } from '../domain/ports/replica.ts';
 import { httpUrl } from '../domain/spec/http-url.ts';
 import { MOST_GRACE_MS } from '../domain/stop.ts';
@@ -237,6 +238,16 @@ export const SETTINGS = {
     unit: ROLES.join(' | '),
     about:
       'The role of this server. all: both. api: serves the API and runs nothing. runner: runs executions and serves only health and metrics, to everyone who can reach it. All but "all" require EXECUTION_DATABASE_URL.',
+  },
+  EXECUTION_POOL: {
+    schema: z
+      .string()
+      .transform(commaSeparated)
+      .pipe(z.array(poolName).min(1, 'must name at least one pool').max(MAX_OTHER_POOLS)),
+    default: DEFAULT_POOL,
+    unit: 'comma-separated list',
+    about:
+      'The pools that this server serves: it starts only executions whose `pool` is one of them. An execution without `pool` is in the pool "default". If EXECUTION_ROLE is api, the server serves no pool.',
   },
   EXECUTION_LEASE_SECS: {
     schema: whole(10, 3600),

@@ -25,6 +25,7 @@ import type { KeptResults } from './read/kept-results.ts';
 import type { ExecutionView, Queries, WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
 import type { LiveCommands } from './run/live-commands.ts';
+import type { Pools } from './read/pools.ts';
 import type { Runners } from './read/runners.ts';
 import type { EngineHealth, EngineStats, Report, Usage } from './read/status.ts';
 import { stored } from './refusals.ts';
@@ -76,6 +77,7 @@ export class Engine {
   readonly pauses: Pauses;
   /** The servers on the store. */
   readonly runners: Runners;
+  readonly pools: Pools;
 
   constructor(deps: EngineDeps) {
     const parts = buildParts(deps);
@@ -86,6 +88,7 @@ export class Engine {
     this.waits = parts.waits;
     this.pauses = parts.pauses;
     this.runners = parts.runners;
+    this.pools = parts.pools;
     this.streams = parts.streams;
     this.commands = parts.commands;
     this.kept = parts.kept;

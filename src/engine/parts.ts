@@ -2,6 +2,7 @@
 // that were built before it. One that comes later it finds in the record when something happens, never while it is built.
 import { SLOT_KINDS, type SlotKind, type RunningExecution } from '../domain/execution/execution.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
+import { DEFAULT_POOL } from '../domain/pools.ts';
 import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Signal } from '../domain/ports/feed.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
@@ -38,6 +39,7 @@ import { SubmitRates } from './policies/submit-rates.ts';
 import { Changes } from './read/changes.ts';
 import { KeptResults } from './read/kept-results.ts';
 import { Queries } from './read/queries.ts';
+import { Pools } from './read/pools.ts';
 import { Runners } from './read/runners.ts';
 import { Status } from './read/status.ts';
 import { stored } from './refusals.ts';
@@ -86,6 +88,7 @@ interface Ground {
   live: LiveRuns;
   underWay: UnderWay;
   schedulers: Record<SlotKind, Scheduler>;
+  pools: Pools;
   /** The rules that apply now. */
   rules: () => AccessRules;
 }
@@ -196,6 +199,7 @@ function ground(deps: EngineDeps, parts: Parts): Ground {
       ...{
         slotKind,
         slots: deps.policy.slots[slotKind],
+        pools: deps.policy.pools,
         store,
         clock,
         log: ofComponent(log, 'queue'),
@@ -208,6 +212,10 @@ function ground(deps: EngineDeps, parts: Parts): Ground {
     ...{ store, journal, clock, log, standing, bus, committer, commit, rules: deps.rules },
     waiters: { changes: new Waiters(clock), growth: new Waiters(clock) },
     schedulers: { process: scheduler('process'), http: scheduler('http') },
+    pools: new Pools({
+      ...{ store, clock, policy: deps.policy, log: ofComponent(log, 'queue') },
+      servers: () => parts.runners.list(),
+    }),
     tell: (signal) =>
       void store.feed
         .signal(epoch() ?? 0, signal)
@@ -271,7 +279,7 @@ function reading(deps: EngineDeps, parts: Parts): Reading {
   const queries = new Queries({
     ...{ store, journal, followed: blocks, clock, live, late, ...waiters },
     waiting: {
-      ...{ store, rules, isOpen: standing.isOpen, schedulers },
+      ...{ store, rules, isOpen: standing.isOpen, schedulers, pools: parts.pools },
       pauseOf: (execution) => parts.pauses.of(execution),
       ownDrain: () => parts.pauses.ownDrain,
     },
@@ -490,7 +498,10 @@ function plansOf(deps: EngineDeps, parts: Parts): Plans {
     queue: {
       maxQueued: deps.policy.maxQueued,
       queuedOf: (userId) => deps.rules().quotasOf(userId).queued,
-      freeSlots: (slotKind) => (schedulers[slotKind].hasRoom ? schedulers[slotKind].free : 0),
+      freeSlots: (slotKind, pool) => {
+        const scheduler = schedulers[slotKind];
+        return scheduler.hasRoomFor(pool ?? deps.policy.pools[0] ?? DEFAULT_POOL) ? scheduler.free : 0;
+      },
     },
     submitAll: (caller, submissions) => parts.intake.submitAll(caller, submissions),
     stop: (plan, outcome) => changing.stopPlan(plan, outcome),
@@ -511,7 +522,8 @@ function intakeOf(
   const { webhookProblems } = deps;
   return new Intake({
     ...{ policy, resolve, planOf, secrets, roots, isRevoked, credits, newId, newTrace, webhookProblems },
-    ...{ store, clock, commit, schedulers, policies, cache, joins, hits, rates, files, ...ofPlans },
+    ...{ store, clock, commit, schedulers, pools: parts.pools, policies, cache, joins, hits, rates, files },
+    ...ofPlans,
     // They change while the server runs.
     get rules() {
       return rules();

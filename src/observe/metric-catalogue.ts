@@ -176,7 +176,14 @@ const store = {
   queueAge: gauge('execd_queue_oldest_age_seconds', 'Age of the oldest queued execution.'),
   lag: gauge('execd_write_behind_lag_seconds', 'Age of the oldest counters that are not stored.'),
   lagFailures: counter('execd_write_behind_failures_total', 'Failed writes of counters.'),
-  queued: gauge('execd_queued_executions', 'Executions in the queue.', ['pool']),
+  queued: gauge('execd_queued_executions', 'Executions in the queue of a pool that a server serves.', [
+    'slots',
+    'pool',
+  ]),
+  unserved: gauge('execd_unserved_executions', 'Executions in the queue of pools that no server serves.', [
+    'slots',
+  ]),
+  poolSlots: gauge('execd_pool_slots', 'Slots of all servers of a pool.', ['slots', 'pool']),
   oldestRun: gauge('execd_oldest_run_age_seconds', 'Run time of the oldest running attempt; 0 if none runs.'),
   lastEnd: gauge(
     'execd_last_end_timestamp_seconds',

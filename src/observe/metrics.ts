@@ -4,7 +4,14 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { carrierFacts, KINDS } from '../domain/kinds.ts';
 import type { AccountEvent, CreditTotals } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
-import type { Attempt, Execution, FinishedExecution, SlotKind } from '../domain/execution/execution.ts';
+import {
+  type Attempt,
+  type Execution,
+  type FinishedExecution,
+  SLOT_KINDS,
+  type SlotKind,
+} from '../domain/execution/execution.ts';
+import type { PoolView } from '../domain/pools.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';
 import { NETWORK_REFUSALS, type NetworkEnd } from '../domain/network.ts';
@@ -16,6 +23,8 @@ import { METRICS, type MetricSpec } from './metric-catalogue.ts';
 /** What is asked for at each scrape. */
 export interface Gauges {
   counts: StoreCounts;
+  /** With executions that wait for each; those that no server serves, too. */
+  pools: readonly PoolView[];
   /** How much is paused. */
   pauses: number;
   /** Live executions that a monitor has reported. */
@@ -276,6 +285,20 @@ function raiseTo(metric: Counter, value: number): void {
   metric.inc(value);
 }
 
+/** A pool that no server serves has no label of its own: its name comes from requests. */
+function setPools(meters: Meters, pools: readonly PoolView[]): void {
+  for (const meter of [meters.queued, meters.poolSlots]) meter.reset();
+  for (const slots of SLOT_KINDS) {
+    const waits = (some: readonly PoolView[]) => some.reduce((sum, { queued }) => sum + queued[slots], 0);
+    const served = pools.filter(({ servers }) => servers.length > 0);
+    for (const one of served) {
+      meters.queued.set({ slots, pool: one.name }, one.queued[slots]);
+      meters.poolSlots.set({ slots, pool: one.name }, one.slots[slots]);
+    }
+    meters.unserved.set({ slots }, waits(pools.filter(({ servers }) => servers.length === 0)));
+  }
+}
+
 async function collect(
   meters: Meters,
   options: MetricsOptions,
@@ -301,7 +324,7 @@ async function collect(
     meters.executions.set({ status }, count);
   meters.queueAge.set(now.queueAgeMs / 1000);
   meters.oldestRun.set(now.oldestRunMs / 1000);
-  for (const [pool, queued] of Object.entries(now.store.queued)) meters.queued.set({ pool }, queued);
+  setPools(meters, now.pools);
   raiseTo(meters.storeErrors, now.storeFailures);
   const { storeBytes, logBytes, logs } = now.kept;
   meters.keptBytes.set({ what: 'store' }, storeBytes);

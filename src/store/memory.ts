@@ -1,9 +1,9 @@
 // Counters, and who listens to what, in memory: facts that many executions change and that a look at the tables would have
 // to count. A store reads them once, at the start; then they follow what has been committed.
-import type { FinishedExecution, SlotKind } from '../domain/execution/execution.ts';
-import { SLOT_KINDS } from '../domain/execution/execution.ts';
+import type { FinishedExecution } from '../domain/execution/execution.ts';
 import { FINAL_STATUSES } from '../domain/outcome.ts';
-import { type Facts, NO_USAGE, type Source, type Usage } from './rules/facts.ts';
+import { type QueuedByPool, queuedOfAll } from '../domain/pools.ts';
+import { type Facts, NO_USAGE, QUEUED, type Source, type Usage } from './rules/facts.ts';
 import type { Changes } from './rules/working-set.ts';
 import { Usages } from './usages.ts';
 import { toListener, type WebhookRow } from './webhook-rows.ts';
@@ -15,7 +15,7 @@ export const REMEMBERED = ['users', 'sums', ...KEPT] as const;
 export type Remembered = (typeof REMEMBERED)[number];
 
 export interface Counts {
-  queued: Record<SlotKind, number>;
+  queued: QueuedByPool;
   /** Those that are to start later. */
   delayed: number;
   awaiting: number;
@@ -26,6 +26,20 @@ export interface Counts {
   finishedSteps: number;
   finished: Record<FinishedExecution['status'], number>;
 }
+
+/** What waits, of all that is counted. */
+export function queuedIn(counts: Iterable<readonly [string, number]>): QueuedByPool {
+  const queued = [...counts].filter(([name, n]) => name.startsWith(QUEUED) && n > 0);
+  return {
+    process: 0,
+    http: 0,
+    ...Object.fromEntries(queued.map(([name, n]) => [name.slice(QUEUED.length), n])),
+  };
+}
+
+/** All that has not begun. */
+export const pendingIn = ({ queued, delayed, awaiting, scheduledRetry, joined }: Counts): number =>
+  queuedOfAll(queued) + delayed + awaiting + scheduledRetry + joined;
 
 export type UserUsage = [userId: string, usage: Usage];
 
@@ -83,7 +97,7 @@ export class Memory {
     const of = <K extends string>(names: readonly K[], what: string) =>
       Object.fromEntries(names.map((name) => [name, counts(`${what} ${name}`)])) as Record<K, number>;
     return {
-      queued: of(SLOT_KINDS, 'queued'),
+      queued: queuedIn(this.#facts.counts),
       delayed: counts('delayed'),
       awaiting: counts('awaiting'),
       scheduledRetry: counts('scheduledRetry'),

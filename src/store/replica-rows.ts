@@ -1,5 +1,6 @@
 // Who is on the store, and what runs there, as both databases answer it.
 import { type SlotKind, SLOT_KINDS } from '../domain/execution/execution.ts';
+import { type PoolKey, slotKindIn } from '../domain/pools.ts';
 import type { ReplicaFacts, ReplicaView } from '../domain/ports/replica.ts';
 
 export interface ReplicaRow {
@@ -13,7 +14,7 @@ export interface ReplicaRow {
 
 export interface RunningThereRow {
   epoch: number;
-  pool: SlotKind;
+  pool: PoolKey;
   run_id: string;
   /** Of all in this epoch and pool. */
   n: number;
@@ -34,11 +35,17 @@ export const runningThere = (schema: '' | 'execd.'): string =>
 
 export function toReplicas(replicas: ReplicaRow[], running: readonly RunningThereRow[]): ReplicaView[] {
   return replicas.map(({ epoch, replica: name, opened_at: since, until, about }) => {
-    const of = (pool: SlotKind) => {
-      const rows = running.filter((row) => row.epoch === epoch && row.pool === pool);
-      return { count: rows[0]?.n ?? 0, runs: rows.map(({ run_id: id }) => id) };
+    const own = running.filter((row) => row.epoch === epoch);
+    const of = (slotKind: SlotKind) => {
+      const rows = own.filter(({ pool }) => slotKindIn(pool) === slotKind);
+      const counts = new Map(rows.map(({ pool, n }) => [pool, n]));
+      const count = [...counts.values()].reduce((sum, n) => sum + n, 0);
+      const runs = rows.map(({ run_id: id }) => id);
+      return { count, runs: runs.sort().slice(0, NAMED) };
     };
-    const counts = Object.fromEntries(SLOT_KINDS.map((pool) => [pool, of(pool)])) as ReplicaView['running'];
+    const counts = Object.fromEntries(
+      SLOT_KINDS.map((slotKind) => [slotKind, of(slotKind)]),
+    ) as ReplicaView['running'];
     const facts = JSON.parse(about ?? '{}') as Partial<ReplicaFacts>;
     return { name, epoch, since, until, about: facts, running: counts };
   });

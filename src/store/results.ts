@@ -2,8 +2,9 @@
 // read last, and the order of the queue.
 import { LRUCache } from 'lru-cache';
 import type { LedgerEntry } from '../domain/credits/account.ts';
-import { endedAtOnce, type Execution, type SlotKind, slotKindOf } from '../domain/execution/execution.ts';
+import { endedAtOnce, type Execution, slotKindOf } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
+import { type PoolKey, poolKey, poolOf } from '../domain/pools.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import { type QueuePlace, type Shares, StoreError } from '../domain/ports/store.ts';
 import { written } from './answer-sender.ts';
@@ -24,7 +25,8 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 export class Results {
   readonly cache: LRUCache<ExecutionId, Execution>;
-  readonly #queues: Record<SlotKind, QueueOrder> | null;
+  /** By what is waited for; null: not kept here. */
+  readonly #queues: Map<PoolKey, QueueOrder> | null;
   readonly #specSizes = new WeakMap<Execution['spec'], number>();
   readonly #pause: () => Promise<void> | undefined;
 
@@ -35,7 +37,7 @@ export class Results {
    */
   constructor(maxInMemory: number, pause: () => Promise<void> | undefined, hasQueue = true) {
     this.#pause = pause;
-    this.#queues = hasQueue ? { process: new QueueOrder(), http: new QueueOrder() } : null;
+    this.#queues = hasQueue ? new Map() : null;
     this.cache = new LRUCache({
       max: Math.max(1, maxInMemory),
       maxSize: CACHE_BYTES,
@@ -46,13 +48,16 @@ export class Results {
   /** Takes in what waits. */
   queue(rows: Iterable<Pick<ExecutionRow, 'id' | 'pool' | 'user_id' | 'priority' | 'seq'>>): void {
     for (const { id, pool, user_id: userId, priority, seq } of rows)
-      if (pool !== 'none') this.#queues?.[pool].put(id, { userId, priority, seq });
+      if (pool !== 'none') this.#put(pool, id, { userId, priority, seq });
   }
 
   place(id: ExecutionId, { users, weight }: Shares): QueuePlace | null {
     const weightOf = (userId: string) => users[userId]?.weight ?? weight;
-    const queues = this.#queues;
-    return queues?.process.place(id, weightOf) ?? queues?.http.place(id, weightOf) ?? null;
+    for (const queue of this.#queues?.values() ?? []) {
+      const place = queue.place(id, weightOf);
+      if (place !== null) return place;
+    }
+    return null;
   }
 
   /** @param now when the group was carried out */
@@ -92,15 +97,26 @@ export class Results {
       if (isRemoval) this.cache.delete(execution.id);
       else this.cache.set(execution.id, execution);
       executions.push(execution);
-      const pool = slotKindOf(execution.work);
-      if (pool === null || this.#queues === null) continue;
-      const queue = this.#queues[pool];
+      const slotKind = slotKindOf(execution.work);
+      if (slotKind === null || this.#queues === null) continue;
+      const pool = poolKey(slotKind, poolOf(execution.work));
       if (execution.phase === 'queued') {
         const { userId, priority, queueSequence: seq } = execution;
-        queue.put(execution.id, { userId, priority, seq });
-      } else queue.delete(execution.id);
+        this.#put(pool, execution.id, { userId, priority, seq });
+      } else {
+        const queue = this.#queues.get(pool);
+        queue?.delete(execution.id);
+        if (queue?.size === 0) this.#queues.delete(pool);
+      }
     }
     return executions;
+  }
+
+  #put(pool: PoolKey, id: ExecutionId, entry: Parameters<QueueOrder['put']>[1]): void {
+    if (this.#queues === null) return;
+    let queue = this.#queues.get(pool);
+    if (queue === undefined) this.#queues.set(pool, (queue = new QueueOrder()));
+    queue.put(id, entry);
   }
 
   /** What was added to the ledger; executions in memory are told what they were charged. */

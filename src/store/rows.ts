@@ -10,7 +10,6 @@ import type {
   FinishedExecution,
   OutputPolicy,
   OutputTotals,
-  SlotKind,
   Resources,
   Result,
   RetryPolicy,
@@ -39,6 +38,7 @@ import type { NewExecution } from '../domain/ports/group.ts';
 import type { ScheduleOf } from '../domain/execution/execution.ts';
 import type { AnySpec, AnyWork } from '../domain/spec/any.ts';
 import type { Kind } from '../domain/kinds.ts';
+import { type PoolKey, poolKey, poolOf } from '../domain/pools.ts';
 import type { StopPolicy } from '../domain/stop.ts';
 
 /** What names of circuits begin with in `meta`. */
@@ -58,8 +58,8 @@ export interface ExecutionRow {
   run_id: string;
   kind: Kind;
   operation: string | null;
-  /** A plan is never in a queue. */
-  pool: SlotKind | 'none';
+  /** What it waits for, or has waited for; a plan is never in a queue. */
+  pool: PoolKey | 'none';
   concurrency_key: string | null;
   concurrency_limit: number | null;
   task_id: string | null;
@@ -253,6 +253,11 @@ export function newRow(execution: NewExecution): Omit<NewRow, 'created_at' | 'qu
   return { ...commonRow(execution), facts: withTrace(factsOf(execution), traceText(execution.trace)) };
 }
 
+function keyOf(work: AnyWork): ExecutionRow['pool'] {
+  const slotKind = slotKindOf(work);
+  return slotKind === null ? 'none' : poolKey(slotKind, poolOf(work));
+}
+
 function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | 'queued_at'> {
   const { plan } = execution;
   return {
@@ -261,7 +266,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | '
     run_id: execution.runId,
     kind: execution.spec.kind,
     operation: operationOf(execution),
-    pool: slotKindOf(execution.work) ?? 'none',
+    pool: keyOf(execution.work),
     concurrency_key: execution.concurrency?.key ?? null,
     concurrency_limit: execution.concurrency?.limit ?? null,
     task_id: execution.taskId,

@@ -186,7 +186,7 @@ t.test('what waits names its place, the limit that holds it and about how long',
     words:
       /All 1 process slots are in use \(EXECUTION_MAX_CONCURRENT\)\. Ahead of it: 1 of a higher priority, 1 of the same user/,
     deadline: { name: 'timeouts.queue_ms', at: clock.now() + 60_000 },
-    pool: { slots: 1, running: 1, meanMs: 4000 },
+    slots: { total: 1, running: 1, meanMs: 4000 },
     estimateMs: 12_000,
   });
   const { summary, rerun, waitedMs } = await engine.explain(LOCAL_CALLER, own.id);

@@ -124,6 +124,7 @@ export async function engineWorld(t: Test, options: WorldOptions = {}): Promise<
       resultBytes: 65_536,
       limits: {},
       onLimit: 'queue',
+      pools: ['default'],
       slots: { process: options.slots ?? 2, http: 2 },
       retry: { attempts: 3, multiplier: 1 },
       network: false,

@@ -607,7 +607,7 @@ t.test('an execution and a plan are explained', async (t) => {
   await inPhase(holder.id, 'running');
   const { id } = await submit(shell('true'));
   t.match(await explain(id), {
-    waiting: { reason: 'no_free_slot', position: 0, ahead: { own: 0 }, pool: { slots: 1, running: 1 } },
+    waiting: { reason: 'no_free_slot', position: 0, ahead: { own: 0 }, slots: { total: 1, running: 1 } },
   });
   await call('POST', `/v1/executions/${holder.id}/cancel`);
   const steps = [

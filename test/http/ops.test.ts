@@ -111,6 +111,68 @@ t.test('statistics count what is there', async (t) => {
   });
 });
 
+t.test(
+  'what asks for a pool that nobody serves waits with its reason, and holds up nothing else',
+  async (t) => {
+    const { call, run, submit, lines } = await service(t, {
+      ...{ EXECUTION_POOL: 'default, arm', EXECUTION_MAX_CONCURRENT: '1' },
+      EXECUTION_METRICS_PORT: '0',
+    });
+    const gpu = shell('echo gpu', { pool: 'gpu' });
+    const { id } = await submit(gpu);
+    t.match(await run(shell('echo here', { pool: 'arm', on_limit: 'reject' })), { status: 'completed' });
+    t.match(await run(shell('echo there', { on_limit: 'reject' })), { status: 'completed' });
+    t.match(await call('GET', `/v1/executions/${id}`), {
+      body: { status: 'pending', phase: 'queued', queue: { position: 0, reason: 'no_runner' } },
+    });
+    const explained = await call('GET', `/v1/executions/${id}/explain`);
+    t.match(explained.body, {
+      waiting: {
+        ...{ reason: 'no_runner', pool: { name: 'gpu', servers: [] }, estimate_ms: null },
+        words: /^No server serves its pool "gpu"\. Start one with EXECUTION_POOL=gpu, or cancel/,
+      },
+    });
+    await until('the log tells of it', () =>
+      lines.some(({ msg, pool }) => pool === 'gpu' && /which no server serves/.test(msg)),
+    );
+    t.match(await call('POST', '/v1/executions', { ...gpu, on_limit: 'reject' }), {
+      status: 429,
+      body: { type: 'urn:execd:error:limit_reached' },
+    });
+    t.match(await call('POST', '/v1/executions', { ...gpu, pool: 'GPU 1' }), {
+      status: 422,
+      body: {
+        errors: [{ field: '/pool', message: /^is "GPU 1"; the name of a pool must be 1 to 63 of a-z/ }],
+      },
+    });
+    const own = { process: 1, http: 0 };
+    t.match(await call('GET', '/v1/runners'), {
+      body: {
+        items: [{ pools: ['default', 'arm'] }],
+        pools: [
+          { name: 'arm', queued: { process: 0 }, slots: { process: 1 }, servers: { length: 1 } },
+          { name: 'default', slots: { process: 1 }, servers: { length: 1 } },
+          { name: 'gpu', queued: own, slots: { process: 0, http: 0 }, servers: { length: 0 } },
+        ],
+      },
+    });
+    const plan = { kind: 'plan', steps: { a: shell('echo a', { pool: 'tpu' }), b: shell('echo b') } };
+    const made = await call<{ id: string }>('POST', '/v1/plans', plan);
+    t.equal(made.status, 202, made.text);
+    await until('its step without a pool ends', async () =>
+      /"b"[^}]*completed/.test((await call('GET', `/v1/plans/${made.body.id}`)).text),
+    );
+    for (let i = 0; i < 62; i++) await submit(shell('true', { pool: `p${i}` }));
+    t.match(await call('POST', '/v1/executions', { ...gpu, pool: 'one-more' }), {
+      status: 422,
+      body: {
+        errors: [{ field: '/pool', message: /is "one-more"; executions wait for 64 pools, .* at most 64/ }],
+      },
+    });
+    t.equal((await call('POST', '/v1/executions', gpu)).status, 202, 'one of those may still be named');
+  },
+);
+
 t.test('metrics have the names of the source and ours, and count', async (t) => {
   const { call, run, submit, inPhase, finished } = await service(t, { EXECUTION_MAX_CONCURRENT: '4' });
   await run(shell('echo hello; echo err >&2'));

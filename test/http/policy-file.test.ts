@@ -199,6 +199,28 @@ t.test('a grant to a host, and an operation, cover what redirects lead to', asyn
   }
 });
 
+t.test('the policy file names the pools that a user may name, also without naming one', async (t) => {
+  const s = await ruled(
+    t,
+    `users: { ann: { may_run: any, pools: [gpu, arm] }, "*": { may_run: any, pools: [default] }, root: { may_run: any, pools: any } }`,
+  );
+  const denied = (why: RegExp) => ({
+    status: 403,
+    body: { type: 'urn:execd:error:command_not_allowed', errors: [{ field: '/pool', message: why }] },
+  });
+  t.match(
+    await s.as('ann')(echo({ pool: 'x86' })),
+    denied(/^is "x86"; the policy file allows "gpu", "arm"\. Name/),
+  );
+  t.match(await s.as('ann')(echo()), denied(/^is "default" \(the default\); the policy file allows/));
+  t.match(await s.as('bob')(echo({ pool: 'gpu' })), denied(/the policy file allows "default"/));
+  t.match(await s.as('bob')(echo()), { status: 202 });
+  t.match(await s.as('root')(echo({ pool: 'x86' })), { status: 202 });
+  const { status, text } = await s.reload('users: { ann: { may_run: any, pools: [Gpu] } }');
+  t.equal(status, 422, text);
+  t.match(text, /pools.*"Gpu"; the name of a pool must be 1 to 63/);
+});
+
 t.test('a result of another policy version is not used', async (t) => {
   const { as, reload } = await ruled(t);
   const cached = echo({ cache: {} });

@@ -172,7 +172,7 @@ async function roll(): Promise<Map<string, string>> {
     CALLERS,
     Array.from({ length: EXECUTIONS }, (_, i) => () => add(`load-${i}`, (i % 5) / 2)),
   );
-  const queued = 'execd_queued_executions{pool="process"}';
+  const queued = 'execd_queued_executions{slots="process",pool="default"}';
   await until(
     'a queue has grown, which every server sees',
     async () =>

@@ -63,6 +63,27 @@ const WORKLOADS = INSTALLATIONS.flatMap(([name, all]) =>
 );
 const SERVERS = WORKLOADS.filter(({ workload }) => workload.kind !== 'Job');
 
+t.test(
+  'runners of another pool stand beside those of the overlay, and differ in their pool and nodes alone',
+  async (t) => {
+    const pool = only('ha-pool');
+    const [[gpu, ...others], plain] = [pool.workloads, ha.one<Workload>('Deployment', 'execd-runner')];
+    t.same([gpu?.metadata.name, others], ['execd-runner-gpu', []]);
+    t.same(configOf(pool, gpu as Workload).EXECUTION_POOL, ['gpu']);
+    t.same(configOf(ha, plain).EXECUTION_POOL, ['default']);
+    t.same(
+      { ...envOf(pool, gpu as Workload), EXECUTION_POOL: undefined },
+      { ...envOf(ha, plain), EXECUTION_POOL: undefined },
+    );
+    for (const { kind, metadata } of pool.all)
+      if (['ServiceAccount', 'ConfigMap'].includes(kind))
+        t.same(pool.one(kind, metadata.name), ha.one(kind, metadata.name), 'as in the overlay');
+      else t.throws(() => ha.one(kind, metadata.name), `${kind} ${metadata.name} replaces nothing`);
+    const [labels, selector] = [gpu?.spec.template.metadata.labels, plain.spec.selector?.matchLabels ?? {}];
+    t.notOk(hasAll(labels ?? {}, selector), 'neither has the pods of the other');
+  },
+);
+
 // ------------------------------------------------------------------------------------- all installations
 
 t.test('the manifests fit the schemas of Kubernetes, and a misspelt field does not', async (t) => {

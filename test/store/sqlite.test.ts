@@ -142,7 +142,7 @@ for (const name of ['schema-12', 'schema-18']) {
     t.equal(driven?.status, 'applied');
     const key = { type: 'idempotency', userId: 'ann', key: 'first', bodyHash: 'h', executionId: id } as const;
     t.match(await store.commit([[{ ...key, lifetimeMs: 1 }]]), [{ reason: 'key_replayed' }]);
-    const claim = { type: 'claim_next', pool: 'process', limit: 10, claim: { runner: 'x' } } as const;
+    const claim = { type: 'claim_next', pools: ['process'], limit: 10, claim: { runner: 'x' } } as const;
     t.match(await store.commit([[claim]]), [{ executions: { length: 3 } }], 'and goes on');
   });
 }
@@ -155,7 +155,7 @@ t.test('what was asked for is written once, whatever happens to it', async (t) =
   await store.commit([[accept(execution)]]);
   const written = () => statSync(join(dir, 'execd.db-wal')).size;
   const before = written();
-  await store.commit([[{ type: 'claim_next', pool: 'process', limit: 1, claim: { runner: 'x' } }]]);
+  await store.commit([[{ type: 'claim_next', pools: ['process'], limit: 1, claim: { runner: 'x' } }]]);
   await store.commit([[settle(execution.id, 1)]]);
   t.ok(written() - before < 500_000, `${written() - before} bytes`);
   t.match(await store.finished('ann', execution.id), { spec: { stdin }, result: { type: 'tails' } });

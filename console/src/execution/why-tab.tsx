@@ -52,7 +52,18 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
 }
 
 function Waiting({ waiting }: { waiting: Of<'waiting'> }) {
-  const { words, position, ahead, pool, concurrency, user, circuit, retry_at: retryAt, deadline } = waiting;
+  const {
+    words,
+    position,
+    ahead,
+    slots,
+    pool,
+    concurrency,
+    user,
+    circuit,
+    retry_at: retryAt,
+    deadline,
+  } = waiting;
   const rows: [string, ReactNode][] = [];
   if (position !== null) rows.push(['Before it', plural(position, 'execution')]);
   if (ahead !== null && position !== null && position > 0)
@@ -60,7 +71,8 @@ function Waiting({ waiting }: { waiting: Of<'waiting'> }) {
       'Of these',
       `${whole(ahead.higher_priority)} of a higher priority, ${whole(ahead.own)} of the same user, ${whole(ahead.others)} of others`,
     ]);
-  rows.push(['Slots', `${whole(pool.running)} of ${whole(pool.slots)} in use`]);
+  rows.push(['Slots', `${whole(slots.running)} of ${whole(slots.total)} in use`]);
+  if (pool.servers !== null) rows.push(['Pool', `${pool.name}: ${pool.servers.join(', ') || 'no server'}`]);
   if (concurrency !== null)
     rows.push(['Its key', `${concurrency.key}: ${concurrency.running} of ${concurrency.limit} run`]);
   if (user.limit !== null) rows.push(['Its user', `${user.running} of ${user.limit} run`]);

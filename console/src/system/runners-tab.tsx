@@ -1,7 +1,7 @@
 // The servers on this store, and what each of them runs.
 import { useQuery } from '@tanstack/react-query';
 import { dataOf } from '../../../src/client/calls.ts';
-import type { Runner } from '../../../src/client/types.ts';
+import type { Runner, RunnerPool } from '../../../src/client/types.ts';
 import { useNow } from '../live/use-live.ts';
 import { useExecd } from '../session/session.tsx';
 import { Meter } from '../ui/meter.tsx';
@@ -29,46 +29,85 @@ export function RunnersTab() {
   if (error !== null) return <Failed error={error} onRetry={() => void refetch()} />;
   if (data === undefined) return <Loading what="runners" />;
   return (
+    <>
+      <table tabIndex={0}>
+        <thead>
+          <tr>
+            <th>Runner</th>
+            <th>What it does</th>
+            <th>Pools</th>
+            <th>Commands</th>
+            <th>HTTP calls</th>
+            <th>Version</th>
+            <th>Started</th>
+            <th>Lease</th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.items.map(
+            ({ name, self, host, role, pools, version, since, slots, drain, lease_until: lease }) => (
+              <tr key={name}>
+                <td>
+                  <code>{name}</code>
+                  {self && <span className="hint"> this server</span>}
+                  {host !== null && host !== name && <span className="hint"> on {host}</span>}
+                </td>
+                <td>
+                  {role === null ? '–' : ROLES[role]}
+                  {drain !== null && (
+                    <span className="hint" title={drain.reason ?? undefined}>
+                      {' '}
+                      drained by {drain.by}
+                    </span>
+                  )}
+                </td>
+                <td>{role === 'api' ? '–' : (pools?.join(', ') ?? '–')}</td>
+                <td>
+                  <Slots {...slots.process} />
+                </td>
+                <td>
+                  <Slots {...slots.http} />
+                </td>
+                <td>{version ?? '–'}</td>
+                <td>
+                  <Ago time={since} />
+                </td>
+                <td>{lease === null ? 'needs none' : leaseOf(Date.parse(lease) - now)}</td>
+              </tr>
+            ),
+          )}
+        </tbody>
+      </table>
+      <Pools pools={data.pools} />
+    </>
+  );
+}
+
+/** What waits for each pool, and what serves it. */
+function Pools({ pools }: { pools: readonly RunnerPool[] }) {
+  return (
     <table tabIndex={0}>
       <thead>
         <tr>
-          <th>Runner</th>
-          <th>What it does</th>
-          <th>Commands</th>
-          <th>HTTP calls</th>
-          <th>Version</th>
-          <th>Started</th>
-          <th>Lease</th>
+          <th>Pool</th>
+          <th>Commands that wait</th>
+          <th>Slots</th>
+          <th>HTTP calls that wait</th>
+          <th>Slots for HTTP calls</th>
+          <th>Served by</th>
         </tr>
       </thead>
       <tbody>
-        {data.items.map(({ name, self, host, role, version, since, slots, drain, lease_until: lease }) => (
+        {pools.map(({ name, queued, slots, servers }) => (
           <tr key={name}>
             <td>
               <code>{name}</code>
-              {self && <span className="hint"> this server</span>}
-              {host !== null && host !== name && <span className="hint"> on {host}</span>}
             </td>
-            <td>
-              {role === null ? '–' : ROLES[role]}
-              {drain !== null && (
-                <span className="hint" title={drain.reason ?? undefined}>
-                  {' '}
-                  drained by {drain.by}
-                </span>
-              )}
-            </td>
-            <td>
-              <Slots {...slots.process} />
-            </td>
-            <td>
-              <Slots {...slots.http} />
-            </td>
-            <td>{version ?? '–'}</td>
-            <td>
-              <Ago time={since} />
-            </td>
-            <td>{lease === null ? 'needs none' : leaseOf(Date.parse(lease) - now)}</td>
+            <td>{whole(queued.process)}</td>
+            <td>{whole(slots.process)}</td>
+            <td>{whole(queued.http)}</td>
+            <td>{whole(slots.http)}</td>
+            <td>{servers.join(', ') || 'no server'}</td>
           </tr>
         ))}
       </tbody>

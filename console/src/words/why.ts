@@ -27,6 +27,7 @@ const SHORT: Partial<Record<NonNullable<Execution['outcome']>['cause'], string>>
 
 const WAITS: Record<NonNullable<Execution['queue']>['reason'], string> = {
   no_free_slot: 'no slot is free',
+  no_runner: 'no server serves its pool',
   concurrency_limit: 'others with the same concurrency key run',
   user_limit: 'its user runs as much as allowed',
   shutting_down: 'execd is shutting down',

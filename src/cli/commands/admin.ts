@@ -10,6 +10,7 @@ import {
   type Pause,
   paginate,
   type Runner,
+  type RunnerPool,
   type Webhook,
 } from '../../client/index.ts';
 import { usage } from '../exits.ts';
@@ -80,6 +81,7 @@ function runners(program: Command, session: Session): void {
       const columns: Column<Runner>[] = [
         { name: 'NAME', value: ({ name }) => name },
         { name: 'ROLE', value: ({ role }) => role ?? '?' },
+        { name: 'POOLS', value: ({ pools }) => pools?.join(',') ?? '?' },
         { name: 'COMMANDS', value: ({ slots }) => used(slots.process), isRight: true },
         { name: 'HTTP', value: ({ slots }) => used(slots.http), isRight: true },
         { name: 'DRAINED', value: ({ drain }) => (drain === null ? '-' : drain.since) },
@@ -91,6 +93,21 @@ function runners(program: Command, session: Session): void {
         { name: 'HOST', value: ({ host }) => host ?? '?', isOpen: true },
       ];
       return show(session, columns, items);
+    });
+  group
+    .command('pools')
+    .summary('pools of servers, with the executions that wait for each')
+    .action(async () => {
+      const { pools } = await dataOf(session.client.api.GET('/v1/runners'));
+      const columns: Column<RunnerPool>[] = [
+        { name: 'POOL', value: ({ name }) => name },
+        { name: 'QUEUED', value: ({ queued }) => String(queued.process), isRight: true },
+        { name: 'SLOTS', value: ({ slots }) => String(slots.process), isRight: true },
+        { name: 'HTTP QUEUED', value: ({ queued }) => String(queued.http), isRight: true },
+        { name: 'HTTP SLOTS', value: ({ slots }) => String(slots.http), isRight: true },
+        { name: 'SERVERS', value: ({ servers }) => servers.join(',') || 'none', isOpen: true },
+      ];
+      return show(session, columns, pools);
     });
   group
     .command('drain')

@@ -83,6 +83,7 @@ export function runCommand(program: Command, session: Session, end: (code: numbe
     .option('-l, --label <name=value>', 'a label; repeatable', many)
     .option('--task <id>', 'a group of executions')
     .option('--priority <number>', 'higher priorities run first')
+    .option('--pool <name>', 'only servers of this pool run it')
     .option('--stop-signal <signal>', 'the signal of a cancel (default: SIGTERM)')
     .option('--grace <duration>', 'time between that signal and SIGKILL')
     .option('--max-output <size>', 'most output to keep (default: the limit of the server)')

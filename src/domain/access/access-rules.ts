@@ -8,6 +8,7 @@ import type { TemplateLimits } from '../execution/execution.ts';
 import { bothOf, type Confinement, type IsolationTier, NOT_CONFINED, tierFor } from '../isolation.ts';
 import type { Issue } from '../issues.ts';
 import { narrowest, NO_LIMITS } from '../limits.ts';
+import { poolName } from '../pools.ts';
 import { priority, type Spec } from '../spec/spec.ts';
 
 /** How much of the service a user may take. Null is without a bound of its own. */
@@ -65,6 +66,12 @@ const user = z.strictObject({
       error: ({ input }) => (Array.isArray(input) ? undefined : 'must be "any" or a list'),
     })
     .optional(),
+  pools: z
+    .union([z.literal('any'), z.array(poolName).min(1).max(1000)], {
+      error: ({ input }) => (Array.isArray(input) ? undefined : 'must be "any" or a list of pools'),
+    })
+    .optional()
+    .describe('pools that requests may name; without a `pool` they are in "default". Default: any'),
   quotas: quotas.optional(),
   weight: z.int().min(1).max(1000).optional().describe('turns in a round of the queue; default 1'),
 });
@@ -118,6 +125,8 @@ export interface AccessRules {
   version: string | null;
   decide(caller: Pick<Caller, 'userId' | 'mayRun'>, spec: Spec): Decision;
   quotasOf(userId: string): Quotas;
+  /** The pools that executions of a user may be in. */
+  poolsOf(userId: string): 'any' | readonly string[];
   /** What the policy file allows to a user; null without a file. */
   mayRunOf(userId: string): 'any' | readonly Grant[] | null;
   /** Turns in a round of the queue. */
@@ -153,6 +162,7 @@ export function accessRules(
       return decideBy(lists, spec, templates);
     },
     mayRunOf: (userId) => (file === null ? null : listOf(userId)),
+    poolsOf: (userId) => users.get(userId)?.pools ?? everyone?.pools ?? 'any',
     quotasOf: (userId) => own.get(userId) ?? shared,
     weightOf: (userId) => users.get(userId)?.weight ?? everyone?.weight ?? 1,
   };

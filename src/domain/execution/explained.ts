@@ -12,6 +12,7 @@ export const WAITING_FOR = [
   'shutting_down',
   'concurrency_limit',
   'user_limit',
+  'no_runner',
   'no_free_slot',
   'turn',
 ] as const;

@@ -1,6 +1,7 @@
 // What an operations file may say: its schemas, with the defaults that do not depend on the server.
 import { z } from 'zod';
 import { hasSteps, RUN_KINDS, takesProcess } from '../kinds.ts';
+import { poolName } from '../pools.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { hook } from './hook.ts';
 import { priceSchema } from '../credits/price-schema.ts';
@@ -122,7 +123,7 @@ export const run = z.looseObject({ kind: z.enum([...RUN_KINDS, 'plan']) });
 /** What the steps of a plan say, each for itself. */
 const OF_STEPS = [
   ...(['limits', 'stop', 'adaptive_timeout', 'retry', 'retry_safe', 'circuit', 'concurrency'] as const),
-  ...(['cache', 'cacheable', 'warm', 'cost', 'on_limit', 'output'] as const),
+  ...(['cache', 'cacheable', 'warm', 'cost', 'pool', 'on_limit', 'output'] as const),
 ] as const;
 
 function adaptiveTimeoutSchema({ maxAttemptMs }: Pick<SpecLimits, 'maxAttemptMs'>) {
@@ -182,6 +183,7 @@ export function operationSchema(limits: SpecLimits) {
       cost: priceSchema.optional(),
       hook: hook.optional(),
       priority: priority.optional(),
+      pool: poolName.optional(),
       on_limit,
       output,
       labels: labels.optional(),

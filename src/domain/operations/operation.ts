@@ -117,9 +117,10 @@ export function policiesOver(
   definition: Partial<OperationDefinition>,
 ): Readonly<Record<string, unknown>> {
   const { kind: _kind, name: _name, params: _params, ...own } = request;
-  const { priority, on_limit, retry_safe } = definition;
+  const { priority, pool, on_limit, retry_safe } = definition;
   const merged = {
     priority,
+    pool,
     on_limit,
     retry_safe,
     ...present(own),

@@ -12,13 +12,13 @@ import type {
   FinishedExecution,
   OutputTotals,
   OwnFacts,
-  SlotKind,
   QueuedExecution,
   Resources,
   Result,
   Timeouts,
 } from '../execution/execution.ts';
 import type { ExecutionId } from '../ids.ts';
+import type { PoolKey } from '../pools.ts';
 import type { Outcome } from '../outcome.ts';
 import type { MonitorEvent } from '../spec/monitor.ts';
 import type { Schedule, ScheduleRun } from '../schedules/schedule.ts';
@@ -99,10 +99,10 @@ export interface IdempotencyPart {
   lifetimeMs: number;
 }
 
-/** Claims up to `limit` queued executions of a pool, in the order that the store decides. */
+/** Claims up to `limit` queued executions of these pools, all of one slot kind, in the order that the store decides. */
 export interface ClaimNextPart {
   type: 'claim_next';
-  pool: SlotKind;
+  pools: readonly PoolKey[];
   limit: number;
   claim: Claimant;
 }

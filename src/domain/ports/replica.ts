@@ -32,6 +32,8 @@ export interface ReplicaFacts {
   version: string;
   /** How many attempts may run there at a time. */
   slots: Record<SlotKind, number>;
+  /** The pools that it serves. */
+  pools: readonly string[];
   /** Of the files that it uses; null where it has none. */
   versions: FileVersions;
 }

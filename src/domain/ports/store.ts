@@ -13,12 +13,12 @@ import type {
   Execution,
   FinishedExecution,
   PendingExecution,
-  SlotKind,
   RunningExecution,
   Status,
 } from '../execution/execution.ts';
 import type { EndFacts } from '../execution/report.ts';
 import type { ExecutionId } from '../ids.ts';
+import type { QueuedByPool } from '../pools.ts';
 import type { StoredPhase } from '../execution/lifecycle.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Cause, Outcome } from '../outcome.ts';
@@ -91,8 +91,8 @@ export interface StoreCounts {
 }
 
 export interface StoreStats {
-  /** Executions in the queue of each pool, as of the last commit. */
-  queued: Record<SlotKind, number>;
+  /** Executions in the queue by what they wait for, as of the last commit; what is not named has none. */
+  queued: QueuedByPool;
   /** Deliveries to webhooks that wait, as of the last commit, and those that were dropped since open because too many did. */
   deliveries: { pending: number; dropped: number };
   /** Transactions since open. */

@@ -9,6 +9,7 @@ import { httpUrl } from './http-url.ts';
 import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
+import { poolName } from '../pools.ts';
 import { limitsShape } from './limits-schema.ts';
 import { progress } from './progress.ts';
 import { network } from '../network.ts';
@@ -426,6 +427,9 @@ interface DebounceSpec {
 const fields = {
   task_id: taskId.describe('A group of your choice. You can list and cancel by it.'),
   priority: priority.describe('Higher runs earlier. Default: 0.'),
+  pool: poolName.describe(
+    'Only servers of this pool (EXECUTION_POOL) start it; see `GET /v1/runners`. Default: `default`.',
+  ),
   on_limit: z
     .enum(['queue', 'reject'])
     .describe('If no slot is free. `queue`: wait. `reject`: respond with 429. Default: EXECUTION_ON_LIMIT.'),
@@ -445,6 +449,7 @@ function sharedShape(parts: SpecParts) {
     task_id: fields.task_id.optional(),
     labels: labels.optional(),
     priority: fields.priority.optional(),
+    pool: fields.pool.optional(),
     on_limit: fields.on_limit.optional(),
     timeouts: parts.timeouts.optional(),
     monitor: monitor.optional(),
@@ -567,6 +572,7 @@ const argumentList = boundedList(argument, 10_000).describe('Arguments.');
 export const commonParts = {
   TaskId: fields.task_id,
   Priority: fields.priority,
+  Pool: fields.pool,
   OnLimit: fields.on_limit,
   RetrySafe: fields.retry_safe,
   WorkingDirectory: fields.cwd,

@@ -2,10 +2,11 @@
 import { hasNoRun, hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { actingUser, type Caller } from '../../domain/spec/access.ts';
 import type { Allowed } from '../../domain/access/access-rules.ts';
-import { RefusedError } from '../../domain/errors.ts';
+import { quoted, RefusedError } from '../../domain/errors.ts';
 import { askedFor, type ExecutionAccess, ownKey } from '../../domain/execution/execution.ts';
 import { bothOf, type Confinement, type IsolationTier, tierFor } from '../../domain/isolation.ts';
 import { firstOutside, type Network, networkInBoth, networkOf } from '../../domain/network.ts';
+import { DEFAULT_POOL } from '../../domain/pools.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { askedConfinement } from '../../domain/spec/sandbox.ts';
 import { secretsIn } from '../../domain/spec/secrets.ts';
@@ -59,6 +60,8 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   }
   const quotas = deps.rules.quotasOf(caller.userId);
   checkPriority(resolved.settings, quotas);
+  checkPool(caller, submission, deps);
+  deps.pools.check(resolved.settings.pool);
   const trace = submission.trace ?? deps.newTrace();
   const adaptiveMs = deps.policies.adaptiveLimitMs(spec);
   const ofOwn = resolved.version === undefined ? {} : { operationVersion: resolved.version };
@@ -77,6 +80,29 @@ export function accepted(caller: Caller, submission: Submission, deps: SubmitDep
   execution.priority = Math.min(execution.priority, quotas.maxPriority ?? Infinity);
   if (submission.onDisconnect !== undefined) execution.onDisconnect = submission.onDisconnect;
   return execution;
+}
+
+/**
+ * What the request itself says; an operation names its pool for whoever may run it.
+ *
+ * @throws RefusedError `command_not_allowed` for a pool that the policy file does not give to the user
+ */
+function checkPool(
+  { userId }: Caller,
+  { spec, granted }: Pick<Submission, 'spec' | 'granted'>,
+  { rules }: Pick<SubmitDeps, 'rules'>,
+): void {
+  const allowed = rules.poolsOf(userId);
+  const named = hasNoRun(spec) ? undefined : spec.pool;
+  if (allowed === 'any' || granted !== undefined) return;
+  if (named === undefined && spec.kind === 'operation') return;
+  const pool = named ?? DEFAULT_POOL;
+  if (allowed.includes(pool)) return;
+  const how = named === undefined ? ' (the default)' : '';
+  const message = `is ${quoted(pool)}${how}; the policy file allows ${allowed.map(quoted).join(', ')}. Name one of these pools`;
+  throw new RefusedError('command_not_allowed', `pool ${message}.`, {
+    fields: [{ field: '/pool', message }],
+  });
 }
 
 /**

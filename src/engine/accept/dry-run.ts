@@ -4,6 +4,7 @@ import { cacheOwner } from '../../domain/cache.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { availableOf } from '../../domain/credits/account.ts';
 import { RefusedError } from '../../domain/errors.ts';
+import { poolOf } from '../../domain/pools.ts';
 import { slotKindOf } from '../../domain/execution/execution.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { mayTake } from '../../domain/shares.ts';
@@ -63,7 +64,7 @@ function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | Refu
   }
   if (deps.policies.isOpen(execution)) return 'refused_by_circuit';
   const scheduler = deps.schedulers[slotKindOf(execution.work) ?? 'process'];
-  if (scheduler.hasRoom) return 'running';
+  if (scheduler.hasRoomFor(poolOf(execution.work))) return 'running';
   const { maxQueued } = deps.policy;
   if (mustStart(execution, scheduler, deps.policy)) return limitReached(scheduler);
   return mayTake(deps.store.queueUse(userId).waiting, 1, maxQueued)

@@ -32,6 +32,7 @@ import type { Resolved } from '../policies/operations.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { SubmitRates } from '../policies/submit-rates.ts';
 import type { EngineSettings } from '../policies/settings.ts';
+import type { Pools } from '../read/pools.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 
 export interface Submission {
@@ -106,6 +107,7 @@ export interface SubmitDeps {
   clock: Clock;
   store: Store;
   schedulers: Record<SlotKind, Scheduler>;
+  pools: Pick<Pools, 'check' | 'noteWaiting'>;
   policies: Policies;
   /** What is wrong with the webhook that a request brings along; empty when nothing is. */
   webhookProblems(webhook: AskedWebhook, userId: string): FieldProblem[];

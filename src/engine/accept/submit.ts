@@ -20,6 +20,7 @@ import { isMail } from '../../domain/spec/mail.ts';
 import { newSecret, type Webhook } from '../../domain/webhooks/webhooks.ts';
 import { type EngineSettings, KEY_LIFETIME_MS, whyRevoked } from '../policies/settings.ts';
 import { insufficientCredits } from '../refusals.ts';
+import { poolOf } from '../../domain/pools.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 import { type Submission, StepNotTaken, Stale, type Submitted, type SubmitDeps } from './submission.ts';
 import { accepted } from './accepted.ts';
@@ -240,10 +241,10 @@ export function onLimitOf({ work, plan, startAt }: NewExecution, policy: EngineS
 /** Whether an execution is rejected if it gets no slot. */
 export function mustStart(
   execution: NewExecution,
-  { mayStartElsewhere }: Pick<Scheduler, 'mayStartElsewhere'>,
+  scheduler: Pick<Scheduler, 'mayStartElsewhere'>,
   policy: EngineSettings,
 ): boolean {
-  return onLimitOf(execution, policy) === 'reject' && !mayStartElsewhere;
+  return onLimitOf(execution, policy) === 'reject' && !scheduler.mayStartElsewhere(poolOf(execution.work));
 }
 
 /** Sets what an execution costs; answers how it is counted. */
@@ -299,7 +300,7 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   if (found !== null) return { ...idle, ...found };
   const outcome = deps.policies.refusal(execution);
   if (outcome !== null) return { ...idle, end: { outcome, result: null } };
-  const hasSlot = scheduler.tryReserve();
+  const hasSlot = scheduler.tryReserve(poolOf(execution.work));
   const isRejected = !hasSlot && mustStart(execution, scheduler, deps.policy);
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
@@ -347,6 +348,7 @@ async function conclude(
     else if (hasSteps(execution.spec)) deps.beginPlan(execution);
     else deps.run(execution);
     if (execution.cache?.status === 'joined') deps.cache.countJoin();
+    if (execution.phase === 'queued') deps.pools.noteWaiting(execution.work);
     // Others with its concurrency key, which it has cancelled.
     if (result.status === 'applied') deps.stopped(result.executions.slice(0, -1), execution);
     return { execution, isReplay: false, webhookSecret: one.madeSecret };

@@ -22,6 +22,7 @@ import type { Intake } from '../accept/intake.ts';
 import type { Plans } from '../plans/plans.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { ExecutionView, Queries } from '../read/queries.ts';
+import type { Pools } from '../read/pools.ts';
 import { boundsOf } from '../read/waiting-for.ts';
 import { stored } from '../refusals.ts';
 import type { Scheduler } from '../run/scheduler.ts';
@@ -64,6 +65,7 @@ export interface ExplainDeps {
   clock: Clock;
   policies: Policies;
   schedulers: Readonly<Record<SlotKind, Scheduler>>;
+  pools: Pools;
   rules: () => AccessRules;
   standing: { isOpen: () => boolean };
   queries: Queries;

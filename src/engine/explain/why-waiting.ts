@@ -2,6 +2,7 @@
 import { KEY, type Pause } from '../../domain/pauses.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
 import type { Execution, PendingExecution, SlotKind } from '../../domain/execution/execution.ts';
+import { quoted } from '../../domain/errors.ts';
 import type { QueuePlace } from '../../domain/ports/store.ts';
 import type { CircuitView } from '../../resilience/circuit.ts';
 import { waitEndsAt, waitWords } from '../../domain/plans/waits.ts';
@@ -29,13 +30,13 @@ export interface WhyWaiting extends Omit<QueueFacts, 'now' | 'isOpen' | 'keyRunn
 }
 
 export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyWaiting {
-  const { place, pool, user, circuit, keyRunning } = facts;
+  const { place, slots, pool, user, circuit, keyRunning } = facts;
   const { concurrency } = execution;
   const reason = waitingFor(execution, facts);
   const deadline = deadlineOf(execution);
   const key = concurrency === null ? null : { ...concurrency, running: keyRunning ?? 0 };
   return {
-    ...{ reason, place, pool, user, circuit, concurrency: key },
+    ...{ reason, place, slots, pool, user, circuit, concurrency: key },
     words: [WORDS[reason](execution, facts), circuitWords(circuit)].filter((one) => one !== '').join(' '),
     position: place === null ? null : place.higher + place.own + place.others,
     retryAt: execution.phase === 'scheduled_retry' ? execution.retryAt : null,
@@ -66,10 +67,14 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
     `${keyRunning ?? 0} executions with the concurrency key "${concurrency?.key ?? ''}" run; at most ${concurrency?.limit ?? 0} may.`,
   user_limit: ({ userId }, { user }) =>
     `${user.running} executions of the user "${userId}" run; at most ${user.limit ?? 0} may (quotas.running of the policy file).`,
-  no_free_slot: (_execution, { pool, place, drain }) =>
-    pool.slots === 0 || drain !== null
-      ? `It waits for a slot of another server: ${drain === null ? 'this one runs nothing (EXECUTION_ROLE)' : drainWords(drain)}. ${aheadWords(place)}`
-      : `All ${pool.slots} ${pool.name === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[pool.name]}). ${aheadWords(place)}`,
+  no_runner: (_execution, { pool }) =>
+    `No server serves its pool ${quoted(pool.name)}. Start one with EXECUTION_POOL=${pool.name}, or cancel the execution and submit it for another pool.`,
+  no_free_slot: (_execution, { slots, pool, place, drain }) =>
+    pool.servers !== null && slots.total > 0
+      ? `It waits for a slot of a server of its pool ${quoted(pool.name)}: ${pool.servers.join(', ')}. ${aheadWords(place)}`
+      : slots.total === 0 || drain !== null
+        ? `It waits for a slot of another server: ${drain === null ? 'this one runs nothing (EXECUTION_ROLE)' : drainWords(drain)}. ${aheadWords(place)}`
+        : `All ${slots.total} ${slots.kind === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[slots.kind]}). ${aheadWords(place)}`,
   turn: (_execution, { place }) => `A slot is free and it is about to start. ${aheadWords(place)}`,
 };
 
@@ -112,19 +117,20 @@ function circuitWords(circuit: CircuitView | null): string {
 
 /** From the mean duration of the attempts of late: rough, and only where slots or the limit of the user decide. */
 function estimate(reason: WaitingFor, execution: PendingExecution, facts: QueueFacts): number | null {
-  const { pool, place, user, now, drain } = facts;
+  const { slots, pool, place, user, now, drain } = facts;
   if (execution.phase === 'awaiting') {
     const endsAt = reason === 'time' ? waitEndsAt(execution) : null;
     return endsAt === null ? null : Math.max(0, endsAt - now);
   }
   if (execution.phase === 'scheduled') return Math.max(0, execution.startAt - now);
   if (execution.phase === 'scheduled_retry') return Math.max(0, execution.retryAt - now);
-  if (pool.meanMs === null || place === null || pool.slots === 0 || drain !== null) return null;
+  const isElsewhere = pool.servers !== null || slots.total === 0 || drain !== null;
+  if (slots.meanMs === null || place === null || isElsewhere) return null;
   switch (reason) {
     case 'no_free_slot':
-      return Math.round((pool.meanMs * (place.higher + place.own + place.others + 1)) / pool.slots);
+      return Math.round((slots.meanMs * (place.higher + place.own + place.others + 1)) / slots.total);
     case 'user_limit':
-      return Math.round((pool.meanMs * (place.own + 1)) / Math.max(1, user.limit ?? 1));
+      return Math.round((slots.meanMs * (place.own + 1)) / Math.max(1, user.limit ?? 1));
     case 'turn':
       return 0;
     default:

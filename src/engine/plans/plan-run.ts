@@ -10,6 +10,7 @@ import {
   slotKindOf,
   type Result,
 } from '../../domain/execution/execution.ts';
+import { poolOf } from '../../domain/pools.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import { weigh } from '../../domain/json.ts';
@@ -281,8 +282,9 @@ export class PlanRun {
     const due = this.#state.next();
     if (due?.skip !== null) return due;
     const { userId } = this.#plan;
-    const slotKind = slotKindOfStep(this.#state.nodes[due.step] as Node);
-    if (slotKind === null || this.#deps.room.tryTake(userId, slotKind)) return due;
+    const node = this.#state.nodes[due.step] as Node;
+    const slotKind = slotKindOfStep(node);
+    if (slotKind === null || this.#deps.room.tryTake(userId, slotKind, poolOf(node.step))) return due;
     this.#state.begin(due.step);
     this.#state.putBack(due.step);
     this.#deps.room.wait(userId, this.#wake);

@@ -1,6 +1,6 @@
 // How many steps of plans may wait for a slot. A step beyond that stays in its plan, so that no plan fills the queue for others
 // or gets around what its user may have queued.
-import type { SlotKind } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind } from '../../domain/execution/execution.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { mayTake } from '../../domain/shares.ts';
@@ -9,7 +9,7 @@ export interface StepRoomDeps {
   store: Pick<Store, 'queueUse'>;
   clock: Clock;
   /** Slots that a new execution would get at once. */
-  freeSlots: (slotKind: SlotKind) => number;
+  freeSlots: (slotKind: SlotKind, pool: string | null) => number;
   /** Executions of all users that may wait. */
   maxQueued: number;
   /** Executions of one user that may wait; null where only the bound of all counts. */
@@ -34,8 +34,8 @@ export class StepRoom {
   }
 
   /** Takes the room of one step, to be given back when the step is stored. */
-  tryTake(userId: string, slotKind: SlotKind): boolean {
-    if (!this.#hasRoom(userId, slotKind)) return false;
+  tryTake(userId: string, slotKind: SlotKind, pool: string): boolean {
+    if (!this.#hasRoom(userId, slotKind, pool)) return false;
     this.#add(userId, 1);
     return true;
   }
@@ -75,7 +75,8 @@ export class StepRoom {
   /** Each plan that is woken takes what it needs, and waits again if there is no more: so one of a user is enough at a time. */
   #look(): void {
     for (const [userId, wakes] of [...this.#waiting]) {
-      if (!this.#hasRoom(userId, 'process') && !this.#hasRoom(userId, 'http')) continue;
+      // What it waits for is not known here: a step of another pool looks, and waits again.
+      if (!SLOT_KINDS.some((slotKind) => this.#hasRoom(userId, slotKind, null))) continue;
       const [wake] = wakes;
       if (wake === undefined) continue;
       wakes.delete(wake);
@@ -84,13 +85,14 @@ export class StepRoom {
     }
   }
 
-  #hasRoom(userId: string, slotKind: SlotKind): boolean {
+  /** @param pool null: any that this server serves */
+  #hasRoom(userId: string, slotKind: SlotKind, pool: string | null): boolean {
     const { store, freeSlots, queuedOf, maxQueued } = this.#deps;
     const { waiting, retrying } = store.queueUse(userId);
     const most = queuedOf(userId) ?? Infinity;
     const begun = this.#begun.get(userId) ?? 0;
     // A step that gets a slot does not wait; but it may have to be retried.
-    if (waiting.own - retrying.own + begun < freeSlots(slotKind)) {
+    if (waiting.own - retrying.own + begun < freeSlots(slotKind, pool)) {
       return retrying.own === 0 || (retrying.own < most && mayTake(retrying, 1, maxQueued));
     }
     const { own, total, users } = waiting;

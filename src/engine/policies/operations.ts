@@ -72,6 +72,7 @@ const POLICY_FIELDS: ReadonlySet<string> = new Set([
     'task_id',
     'labels',
     'priority',
+    'pool',
     'on_limit',
     'retry',
     'retry_safe',

@@ -49,6 +49,8 @@ export interface EngineSettings {
   slots: Record<SlotKind, number>;
   /** The network of commands in a sandbox where no template names one. */
   network: Network;
+  /** The pools that this server serves. */
+  pools: readonly string[];
   maxQueued: number;
   /** What all users together may keep: above it, those with more than an equal part begin nothing new. */
   maxKept: Record<Kept, number>;
@@ -71,6 +73,7 @@ export type SpecSettings = Pick<
   | 'retry_safe'
   | 'cache'
   | 'priority'
+  | 'pool'
   | 'on_limit'
   | 'labels'
   | 'task_id'

@@ -65,6 +65,7 @@ const IN_QUEUE: Record<WaitingFor, QueueReason> = {
   shutting_down: 'shutting_down',
   concurrency_limit: 'concurrency_limit',
   user_limit: 'user_limit',
+  no_runner: 'no_runner',
   no_free_slot: 'no_free_slot',
   turn: 'no_free_slot',
   start_time: 'no_free_slot',

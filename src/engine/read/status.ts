@@ -5,6 +5,8 @@ import type { EngineSettings } from '../policies/settings.ts';
 import type { Pauses } from '../policies/pauses.ts';
 import type { CreditTotals } from '../../domain/credits/account.ts';
 import type { SlotKind } from '../../domain/execution/execution.ts';
+import { type PoolKey, type PoolView, type QueuedByPool, slotKindIn } from '../../domain/pools.ts';
+import type { Pools } from './pools.ts';
 import { type OperationReport, reportOf } from '../../domain/execution/report.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
 import { dataBytesOf, KEPT, type Kept } from '../../domain/kept.ts';
@@ -44,6 +46,8 @@ export interface EngineStats {
   /** How long the live attempt that started first has been running, milliseconds; 0 when none runs. */
   oldestRunMs: number;
   concurrency: Record<SlotKind, Concurrency>;
+  /** Pools that servers serve, or that something waits for. */
+  pools: PoolView[];
   writeBehind: WriteBehindStats;
   store: StoreStats;
   runner: RunnerStatus;
@@ -99,6 +103,7 @@ export interface StatusDeps {
   clock: Clock;
   committer: Committer;
   schedulers: Readonly<Record<SlotKind, Scheduler>>;
+  pools: Pick<Pools, 'list'>;
   live: LiveRuns;
   writeBehind: WriteBehind;
   waiters: { changes: Waiters; growth: Waiters };
@@ -142,6 +147,7 @@ export class Status {
         process: this.#concurrency('process', storeStats),
         http: this.#concurrency('http', storeStats),
       },
+      pools: await this.#deps.pools.list(),
       pauses: this.#deps.pauses.list().length,
       isDrained: this.#deps.pauses.ownDrain !== null,
       lateExecutions: this.#deps.monitors.late,
@@ -157,7 +163,7 @@ export class Status {
 
   #concurrency(slotKind: SlotKind, { queued }: StoreStats): Concurrency {
     const { slots, inUse, free } = this.#deps.schedulers[slotKind];
-    return { max: slots, running: inUse, pending: queued[slotKind], available: Math.max(0, free) };
+    return { max: slots, running: inUse, pending: pendingOf(slotKind, queued), available: Math.max(0, free) };
   }
 
   /** What all users keep together. */
@@ -214,4 +220,10 @@ export class Status {
     const { ends, isComplete } = await stored(this.#deps.store.ends(window, MOST_REPORTED));
     return { operations: reportOf(ends), count: ends.length, isComplete };
   }
+}
+
+/** Executions of all pools that wait for a slot of a kind. */
+function pendingOf(slotKind: SlotKind, queued: QueuedByPool): number {
+  const own = (Object.keys(queued) as PoolKey[]).filter((key) => slotKindIn(key) === slotKind);
+  return own.reduce((sum, key) => sum + (queued[key] ?? 0), 0);
 }

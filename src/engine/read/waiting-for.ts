@@ -5,13 +5,16 @@ import type { WaitingFor } from '../../domain/execution/explained.ts';
 import type { PendingExecution, SlotKind } from '../../domain/execution/execution.ts';
 import { awaitedOf } from '../../domain/plans/waits.ts';
 import type { Store } from '../../domain/ports/store.ts';
+import { poolOf } from '../../domain/pools.ts';
 import { stored } from '../refusals.ts';
+import type { Pools } from './pools.ts';
 import { schedulerOf } from '../run/runs.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 
 export interface WaitingDeps {
   store: Pick<Store, 'keyUse' | 'queueUse'>;
   schedulers: Readonly<Record<SlotKind, Pick<Scheduler, 'slotKind' | 'slots' | 'inUse' | 'meanMs'>>>;
+  pools: Pick<Pools, 'isOwn' | 'servedBy'>;
   rules: () => Pick<AccessRules, 'quotasOf'>;
   isOpen: () => boolean;
   pauseOf: (execution: PendingExecution) => Pause | null;
@@ -21,7 +24,10 @@ export interface WaitingDeps {
 /** What an execution may wait for, as it is now. */
 export interface Bounds {
   isOpen: boolean;
-  pool: { name: SlotKind; slots: number; running: number; meanMs: number | null };
+  /** Slots of this server. */
+  slots: { kind: SlotKind; total: number; running: number; meanMs: number | null };
+  /** Its pool, and which servers serve it: null is this one, at least. */
+  pool: { name: string; servers: string[] | null };
   /** How many run with its concurrency key; null without one. */
   keyRunning: number | null;
   user: { running: number; limit: number | null };
@@ -34,15 +40,20 @@ export interface Bounds {
 /** @throws RefusedError when the store cannot be read */
 export async function boundsOf(
   execution: PendingExecution,
-  { store, schedulers, rules, isOpen, pauseOf, ownDrain }: WaitingDeps,
+  { store, schedulers, pools, rules, isOpen, pauseOf, ownDrain }: WaitingDeps,
 ): Promise<Bounds> {
   const { userId, concurrency } = execution;
-  const { slotKind: name, slots, inUse: running, meanMs } = schedulerOf(schedulers, execution);
+  const { slotKind: kind, slots: total, inUse: running, meanMs } = schedulerOf(schedulers, execution);
+  const name = poolOf(execution.work);
   return {
     isOpen: isOpen(),
     pause: pauseOf(execution),
     drain: ownDrain(),
-    pool: { name, slots, running, meanMs },
+    slots: { kind, total, running, meanMs },
+    pool: {
+      name,
+      servers: pools.isOwn(name) || execution.phase !== 'queued' ? null : await pools.servedBy(name),
+    },
     keyRunning: concurrency === null ? null : await stored(store.keyUse(concurrency.key)),
     user: { running: store.queueUse(userId).running.own, limit: rules().quotasOf(userId).running },
   };
@@ -50,14 +61,16 @@ export async function boundsOf(
 
 export function waitingFor(execution: PendingExecution, bounds: Bounds): WaitingFor {
   const { phase, concurrency } = execution;
-  const { isOpen, keyRunning, user, pool } = bounds;
+  const { isOpen, keyRunning, user, slots, pool } = bounds;
   if (phase === 'joined') return 'joined';
   if (phase === 'awaiting') return awaitedOf(execution);
   if (phase === 'scheduled') return 'start_time';
   if (phase === 'scheduled_retry') return 'retry_time';
   if (!isOpen) return 'shutting_down';
   if (bounds.pause !== null) return 'paused';
+  if (pool.servers?.length === 0) return 'no_runner';
   if (concurrency !== null && (keyRunning ?? 0) >= concurrency.limit) return 'concurrency_limit';
   if (user.limit !== null && user.running >= user.limit) return 'user_limit';
-  return pool.running >= pool.slots || bounds.drain !== null ? 'no_free_slot' : 'turn';
+  const isElsewhere = pool.servers !== null || bounds.drain !== null;
+  return isElsewhere || slots.running >= slots.total ? 'no_free_slot' : 'turn';
 }

@@ -1,6 +1,7 @@
 // Slots: the right to run one attempt now. The scheduler decides how many executions are claimed; which ones, the store
 // decides. Counting is synchronous, so that no two callers can take the same slot.
 import type { SlotKind, RunningExecution } from '../../domain/execution/execution.ts';
+import { type PoolKey, poolKey } from '../../domain/pools.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Claimant, Group, GroupResult } from '../../domain/ports/group.ts';
 import type { Clock, Log } from '../../domain/ports/clock.ts';
@@ -8,6 +9,8 @@ import { EACH_SECOND, untilDone } from '../../resilience/retrying.ts';
 
 export interface SchedulerDeps {
   slotKind: SlotKind;
+  /** The pools that this server serves. */
+  pools: readonly string[];
   slots: number;
   store: Pick<Store, 'stats' | 'feed'>;
   clock: Clock;
@@ -23,6 +26,7 @@ const SMOOTHING = 0.1;
 
 export class Scheduler {
   readonly #deps: SchedulerDeps;
+  readonly #keys: readonly PoolKey[];
   #inUse = 0;
   #isOpen = false;
   /** Nothing new is to start here. */
@@ -37,6 +41,7 @@ export class Scheduler {
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
+    this.#keys = deps.pools.map((pool) => poolKey(deps.slotKind, pool));
   }
 
   get inUse(): number {
@@ -60,8 +65,10 @@ export class Scheduler {
     return this.#meanMs;
   }
 
+  /** Executions that wait for a slot of a pool that this server serves. */
   get #queued(): number {
-    return this.#deps.store.stats().queued[this.#deps.slotKind];
+    const { queued } = this.#deps.store.stats();
+    return this.#keys.reduce((sum, key) => sum + (queued[key] ?? 0), 0);
   }
 
   open(): void {
@@ -81,22 +88,28 @@ export class Scheduler {
     await this.#claiming;
   }
 
-  /** Takes a slot for a new execution, if it need not wait behind others. */
-  tryReserve(): boolean {
-    if (!this.hasRoom) return false;
+  /** Whether this server starts work of a pool. */
+  serves(pool: string): boolean {
+    return this.#deps.pools.includes(pool);
+  }
+
+  /** Takes a slot for a new execution of a pool, if it need not wait behind others. */
+  tryReserve(pool: string): boolean {
+    if (!this.hasRoomFor(pool)) return false;
     this.#inUse += 1;
     return true;
   }
 
-  /** Whether a new execution would get a slot at once. */
-  get hasRoom(): boolean {
-    return this.#isOpen && !this.#isHeld && this.free > 0 && this.#queued === 0;
+  /** Whether a new execution of a pool would get a slot at once. */
+  hasRoomFor(pool: string): boolean {
+    return this.serves(pool) && this.#isOpen && !this.#isHeld && this.free > 0 && this.#queued === 0;
   }
 
   /** Whether a new execution would get a slot of another server, as far as is known: this one has none, and nothing waits. */
-  get mayStartElsewhere(): boolean {
-    const runsNothing = this.#deps.slots === 0 || (this.#isHeld && this.#deps.store.feed.isShared);
-    return this.#isOpen && runsNothing && this.#queued === 0;
+  mayStartElsewhere(pool: string): boolean {
+    const { store, slots, slotKind } = this.#deps;
+    const startsNone = slots === 0 || ((this.#isHeld || !this.serves(pool)) && store.feed.isShared);
+    return this.#isOpen && startsNone && (store.stats().queued[poolKey(slotKind, pool)] ?? 0) === 0;
   }
 
   release(): void {
@@ -180,7 +193,7 @@ export class Scheduler {
   }
 
   #claimGroup(limit: number): Group {
-    return [{ type: 'claim_next', pool: this.#deps.slotKind, limit, claim: this.#deps.claimant() }];
+    return [{ type: 'claim_next', pools: this.#keys, limit, claim: this.#deps.claimant() }];
   }
 
   /** Runs what was claimed; answers how many. */

@@ -195,7 +195,14 @@ export const execution = z
         position: count.nullable().describe('Executions before it.'),
         reason: z
           .enum([
-            ...(['no_free_slot', 'concurrency_limit', 'user_limit', 'shutting_down', 'joined'] as const),
+            ...([
+              'no_free_slot',
+              'no_runner',
+              'concurrency_limit',
+              'user_limit',
+              'shutting_down',
+              'joined',
+            ] as const),
             ...(['paused', 'signal', 'approval', 'time'] as const),
           ])
           .describe('Why it waits.'),

@@ -24,7 +24,7 @@ const waiting = z
     reason: z
       .enum(WAITING_FOR)
       .describe(
-        '`concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.',
+        '`concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `no_runner`: no server serves its pool. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.',
       ),
     words,
     position: count.nullable().describe('Executions before it; null if it is not in the queue.'),
@@ -36,14 +36,23 @@ const waiting = z
       })
       .nullable()
       .describe('The executions before it, by the reason.'),
-    pool: z
+    slots: z
       .strictObject({
-        name: z.enum(SLOT_KINDS).describe('Processes or HTTP calls.'),
-        slots: count.describe('Slots in total.'),
+        kind: z.enum(SLOT_KINDS).describe('Processes or HTTP calls.'),
+        total: count.describe('Slots in total.'),
         running: count.describe('Slots in use.'),
         mean_ms: z.number().nullable().describe('Mean duration of recent attempts, milliseconds.'),
       })
-      .describe('The slots that it needs one of.'),
+      .describe('The slots of this server.'),
+    pool: z
+      .strictObject({
+        name: z.string().describe('The name of the pool.'),
+        servers: z
+          .array(z.string())
+          .nullable()
+          .describe('Names of the servers that serve it; null if this server does.'),
+      })
+      .describe('The pool that it waits for.'),
     concurrency: z
       .strictObject({
         key: z.string().describe('The scope of the limit.'),

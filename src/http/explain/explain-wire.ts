@@ -33,12 +33,14 @@ export function toExplanation(found: Explanation): ExplanationWire {
 type Present<Name extends keyof Explanation> = NonNullable<Explanation[Name]>;
 
 function toWaiting(waiting: Present<'waiting'>): ExplanationWire['waiting'] {
-  const { reason, words, position, place, pool, concurrency, user, circuit, retryAt, deadline } = waiting;
-  const { name, slots, running, meanMs } = pool;
+  const { reason, words, position, place, slots, pool, concurrency, user, circuit, retryAt, deadline } =
+    waiting;
+  const { meanMs, ...counted } = slots;
   return {
     ...{ reason, words, position, concurrency, user },
     ahead: place === null ? null : { higher_priority: place.higher, own: place.own, others: place.others },
-    pool: { name, slots, running, mean_ms: meanMs },
+    slots: { ...counted, mean_ms: meanMs },
+    pool,
     circuit: circuit === null ? null : toCircuit(circuit),
     retry_at: isoOrNull(retryAt),
     deadline: deadline === null ? null : { name: deadline.name, at: isoTime(deadline.at) },

@@ -47,6 +47,10 @@ const runner = z
       .nullable()
       .describe('Version of its operations file; null without one, or if it is unknown.'),
     role: z.enum(ROLES).nullable().describe('`EXECUTION_ROLE`; null if it is unknown.'),
+    pools: z
+      .array(z.string())
+      .nullable()
+      .describe('The pools that it serves (`EXECUTION_POOL`); null if they are unknown.'),
     since: time.describe('When it started.'),
     lease_until: time
       .nullable()
@@ -60,8 +64,22 @@ const runner = z
       .describe('Its slots and running executions.'),
   })
   .describe('A server.');
+const poolCounts = z
+  .strictObject({ process: count.describe('For commands.'), http: count.describe('For HTTP calls.') })
+  .describe('Counts by the kind of slots.');
+const pool = z
+  .strictObject({
+    name: z.string().describe('Its name.'),
+    queued: poolCounts.describe('Executions that wait for a slot of it.'),
+    slots: poolCounts.describe('Slots of the servers that serve it.'),
+    servers: z.array(z.string()).describe('Names of these servers; empty if no server serves it.'),
+  })
+  .describe('A pool of servers.');
 const runnerList = z
-  .strictObject({ items: z.array(runner).describe('The longest running first.') })
+  .strictObject({
+    items: z.array(runner).describe('The longest running first.'),
+    pools: z.array(pool).describe('Pools that servers serve or that executions wait for, by name.'),
+  })
   .describe('Servers.');
 
 /** What stands under its own name in the OpenAPI document. */
@@ -70,10 +88,15 @@ export const runnerComponents = (): Record<string, z.ZodType> => ({
   RunnerDrain: runnerDrain,
   DrainRequest: drainRequest,
   Runner: runner,
+  RunnerPoolCounts: poolCounts,
+  RunnerPool: pool,
   RunnerList: runnerList,
 });
 
-export function runnerRoutes(app: FastifyInstance, { runners }: Pick<Engine, 'runners'>): void {
+export function runnerRoutes(
+  app: FastifyInstance,
+  { runners, pools }: Pick<Engine, 'runners' | 'pools'>,
+): void {
   app.route({
     method: 'GET',
     url: '/v1/runners',
@@ -86,7 +109,7 @@ export function runnerRoutes(app: FastifyInstance, { runners }: Pick<Engine, 'ru
       tags: ['admin'],
       response: { 200: json('The servers.', runnerList) },
     },
-    handler: async () => ({ items: (await runners.list()).map(toWire) }),
+    handler: async () => ({ items: (await runners.list()).map(toWire), pools: await pools.list() }),
   });
 
   app.route<{ Params: z.infer<typeof params>; Body: z.output<typeof drainRequest> }>({
@@ -148,6 +171,7 @@ function toWire({ about, running, drain, ...view }: RunnerView): z.infer<typeof 
   ) as z.infer<typeof runner>['slots'];
   return {
     ...{ name, self, host: about.host ?? null, version: about.version ?? null, role: about.role ?? null },
+    pools: about.pools === undefined ? null : [...about.pools],
     policy_version: about.versions?.policy ?? null,
     operations_version: about.versions?.operations ?? null,
     ...{ since: isoTime(since), lease_until: until === null ? null : isoTime(until) },

@@ -1,6 +1,7 @@
 // Carries out groups in one transaction: what they need is loaded in two rounds, the rules are applied in memory, and what they
 // come to is written at once. Four journeys to the database, however many groups there are. Nothing that another server may
 // have changed is taken from memory, but for the queue, which repeats what others have done.
+import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import type { Shares } from '../../domain/ports/store.ts';
 import { EQUAL_SHARES } from '../shares.ts';
 import { applyGroup, firstNeeds, secondNeeds } from '../rules/groups.ts';
@@ -69,16 +70,20 @@ export class Batches {
     const ahead = new Ahead(connection, set, following);
     const decided = groups.filter((group) => !isClaim(group));
     const parts = groups.filter(isClaim).map(([part]) => part);
+    const claimed = [...new Set(parts.flatMap(({ pools }) => pools))];
     const [rows] = await Promise.all([
       ahead.rows(this.#looks(parts)),
       load(connection, set, firstNeeds(decided, now)),
+      load(connection, set, { counts: claimed.map((pool) => `queued ${pool}`) }),
     ]);
     await Promise.all([
       load(connection, set, changeNeeds(rows)),
       load(connection, set, secondNeeds(decided, set)),
     ]);
     // What is counted is the truth.
-    if (!waiting.isLike((pool) => set.get('counts', `queued ${pool}`))) await waiting.reload(connection);
+    const counted = [...SLOT_KINDS, ...claimed];
+    if (!waiting.isLike(counted, (pool) => set.get('counts', `queued ${pool}`)))
+      await waiting.reload(connection);
     const replies: GroupReply[] = [];
     for (const group of groups) {
       if (!isClaim(group)) {
@@ -105,8 +110,8 @@ export class Batches {
   /** Where the next ones most likely wait. */
   #looks(parts: readonly ClaimNext[]): Look[] {
     const looks: Look[] = [];
-    for (const pool of new Set(parts.map((part) => part.pool))) {
-      const most = parts.reduce((sum, part) => sum + (part.pool === pool ? part.limit : 0), 0);
+    for (const pool of new Set(parts.flatMap(({ pools }) => pools))) {
+      const most = parts.reduce((sum, { pools, limit }) => sum + (pools.includes(pool) ? limit : 0), 0);
       let left = most;
       for (const band of this.#waiting.queue.bands(pool)) {
         if (left <= 0 || looks.length >= LOOKS) break;

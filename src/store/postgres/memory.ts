@@ -1,9 +1,8 @@
 // Figures that are asked for often, as of the last transaction that this server has made or heard of. They decide nothing:
 // what the rules count with is loaded in each transaction.
-import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
-import type { Counts } from '../memory.ts';
-import { type CountName, COUNTS, NO_USAGE } from '../rules/facts.ts';
+import { type Counts, queuedIn } from '../memory.ts';
+import { type CountName, NO_USAGE } from '../rules/facts.ts';
 import type { Changes } from '../rules/working-set.ts';
 import { Usages } from '../usages.ts';
 import type { Database } from './database.ts';
@@ -38,7 +37,7 @@ export class Figures {
     // What has been read since may be of a later transaction, which somebody else has made.
     if (number > this.#number) {
       this.#number = number;
-      for (const name of COUNTS) this.#counts.set(name, after.counts.get(name) ?? this.of(name));
+      for (const [name, n] of after.counts) this.#set(name as CountName, n);
     }
     for (const userId of before.users?.keys() ?? [])
       this.users.set(userId, after.users.get(userId) ?? NO_USAGE);
@@ -63,11 +62,18 @@ export class Figures {
     if (number < this.#number) return;
     const isAlone = this.#number === before;
     this.#number = number;
-    for (const name of COUNTS) this.#counts.set(name, counts[name] ?? 0);
+    this.#counts.clear();
+    for (const [name, n] of Object.entries(counts)) this.#set(name as CountName, n);
     // Usages are read beside it: the next that is heard of is read again.
     if (!isAlone) return;
     const found = new Map(usages.map((usage) => [usage.user_id, toUsage(usage)]));
     for (const userId of userIds ?? found.keys()) this.users.set(userId, found.get(userId) ?? NO_USAGE);
+  }
+
+  /** What there is nothing of takes no memory. */
+  #set(name: CountName, n: number): void {
+    if (n === 0) this.#counts.delete(name);
+    else this.#counts.set(name, n);
   }
 
   toCounts(): Counts {
@@ -78,7 +84,7 @@ export class Figures {
         number
       >;
     return {
-      queued: each(SLOT_KINDS, 'queued'),
+      queued: queuedIn(this.#counts),
       delayed: of('delayed'),
       awaiting: of('awaiting'),
       scheduledRetry: of('scheduledRetry'),

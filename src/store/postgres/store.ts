@@ -44,6 +44,7 @@ import { Batches, type RuleGroup } from './batches.ts';
 import { PostgresBlobs } from './blobs.ts';
 import { PUT_META } from './changes.ts';
 import type { Connection, Database } from './database.ts';
+import { pendingIn } from '../memory.ts';
 import { Figures } from './memory.ts';
 import { importMark } from './import-mark.ts';
 import { migrate } from './migrate.ts';
@@ -461,10 +462,9 @@ export class PostgresStore implements Store {
   };
 
   async counts(): Promise<StoreCounts> {
-    const { queued, ...others } = this.#figures.toCounts();
-    const pending =
-      queued.process + queued.http + others.delayed + others.awaiting + others.scheduledRetry + others.joined;
-    return { ...others, pending, oldestQueuedAt: await this.#reads.oldestQueuedAt() };
+    const counts = this.#figures.toCounts();
+    const { queued: _queued, ...others } = counts;
+    return { ...others, pending: pendingIn(counts), oldestQueuedAt: await this.#reads.oldestQueuedAt() };
   }
 
   stats(): StoreStats {

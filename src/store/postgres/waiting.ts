@@ -3,7 +3,7 @@
 // the lock, before it looks at its own. After a restart everybody begins alike.
 import type { ExecutionRow } from '../rows.ts';
 import type { Look } from '../rules/picking.ts';
-import { type SlotKind, SLOT_KINDS } from '../../domain/execution/execution.ts';
+import type { PoolKey } from '../../domain/pools.ts';
 import { type Place, Queue, type QueueChange } from '../rules/queue.ts';
 import type { WorkingSet } from '../rules/working-set.ts';
 import { EXECUTION_ROWS } from './columns.ts';
@@ -59,9 +59,9 @@ export class Waiting {
     this.queue.changes();
   }
 
-  /** Whether it has as many as are counted. */
-  isLike(queued: (pool: SlotKind) => number): boolean {
-    return SLOT_KINDS.every((pool) => this.queue.waiting(pool) === queued(pool));
+  /** Whether it has as many of these pools as are counted. */
+  isLike(pools: readonly PoolKey[], queued: (pool: PoolKey) => number): boolean {
+    return pools.every((pool) => this.queue.waiting(pool) === queued(pool));
   }
 }
 

@@ -7,7 +7,7 @@ import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import type { IdempotencyPart } from '../../domain/ports/group.ts';
 import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, ownAnswer } from '../rows.ts';
 import { cancel } from './stopping.ts';
-import { bytesOf, countAnswers, keepsOf, mayAdd, mayOpenKey, recount, roomOf } from './counting.ts';
+import { bytesOf, countAnswers, countsOf, keepsOf, mayAdd, mayOpenKey, recount, roomOf } from './counting.ts';
 import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
 import { pair } from './facts.ts';
 import { charge, hold, look, owe } from './money.ts';
@@ -33,6 +33,7 @@ export const acceptPart: Rule<Accept> = {
     return {
       executions: planId === null ? [] : [planId],
       steps: planId === null ? [] : [pair(planId, step ?? '')],
+      counts: countsOf(row),
       users: [userId],
       keys: key === null ? [] : [key],
       openKeys: key === null ? [] : [key],

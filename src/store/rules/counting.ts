@@ -9,6 +9,10 @@ import type { WorkingSet } from './working-set.ts';
 
 type Counted = Pick<ExecutionRow, 'status' | 'phase' | 'pool'>;
 
+/** The counts that change with an execution, beside those that are loaded for every batch. */
+export const countsOf = ({ pool }: Pick<ExecutionRow, 'pool'>): CountName[] =>
+  pool === 'none' ? [] : [`queued ${pool}`];
+
 /** The count that an execution belongs to. */
 export function countOf({ phase, status, pool }: Counted): CountName | null {
   if (phase === 'scheduled') return 'delayed';

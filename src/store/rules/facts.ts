@@ -2,6 +2,7 @@
 // keeps them is its own affair. Null is a fact too: there is none of that name.
 import { KEPT } from '../../domain/kept.ts';
 import { SLOT_KINDS } from '../../domain/execution/execution.ts';
+import type { PoolKey } from '../../domain/pools.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { DeliveryState, Told } from '../../domain/webhooks/webhooks.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
@@ -189,14 +190,17 @@ export const NO_USAGE: Usage = Object.freeze({
 });
 export const NO_ACCOUNT: AccountRow = Object.freeze({ balance: 0, reserved: 0 });
 
-/** How many there are of all users together; `pending` and `dropped` are deliveries, dropped since the store was opened. */
+/** How many there are of all users together, without what waits for pools with a name; `pending` and `dropped` are deliveries, dropped since the store was opened. */
 export const COUNTS = [
   ...SLOT_KINDS.map((pool) => `queued ${pool}` as const),
   ...FINAL_STATUSES.map((status) => `finished ${status}` as const),
   ...(['delayed', 'awaiting', 'scheduledRetry', 'joined', 'running', 'finishedSteps'] as const),
   ...(['pending', 'dropped'] as const),
 ];
-export type CountName = (typeof COUNTS)[number];
+export type CountName = (typeof COUNTS)[number] | `queued ${PoolKey}`;
+
+/** What names of counts of queues begin with; a pool key follows. */
+export const QUEUED = 'queued ';
 
 export const NUMBERED = ['execution', 'event', 'entry', 'delivery'] as const;
 export type Numbered = (typeof NUMBERED)[number];

@@ -9,7 +9,7 @@ import { statusOf, transition } from '../../domain/execution/lifecycle.ts';
 import type { PricedAs } from '../../domain/credits/price.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { AttemptRow, EventRow, ExecutionRow } from '../rows.ts';
-import { recount } from './counting.ts';
+import { countsOf, recount } from './counting.ts';
 import { noteEvents, tellingNeeds } from './deliveries.ts';
 import type { Needs } from './facts.ts';
 import { charge, owe } from './money.ts';
@@ -37,6 +37,7 @@ export function changeNeeds(rows: readonly (ExecutionRow | null)[]): Needs {
   const keys = all.flatMap(({ concurrency_key: key }) => (key === null ? [] : [key]));
   const costly = all.filter(({ cost }) => cost !== null);
   return {
+    counts: all.flatMap(countsOf),
     attempts: all.map(({ run_id: runId }) => runId),
     reservations: costly.map(({ id }) => id),
     accounts: costly.map(({ user_id: userId }) => userId),

@@ -30,13 +30,14 @@ export interface Picking {
 }
 
 /** What has to be known of those who wait: users with their slots, and how many run with each key. */
-export function claimNeeds(queue: Queue, { pool }: ClaimNext): Needs {
-  const lines = queue.bands(pool).flatMap((band) => [...band.lines.values()]);
+export function claimNeeds(queue: Queue, { pools }: ClaimNext): Needs {
+  const bands = pools.flatMap((pool) => queue.bands(pool));
+  const lines = bands.flatMap((band) => [...band.lines.values()]);
   const users = lines.flatMap(({ order }) => order.map(({ userId }) => userId));
   return { users: [...new Set(users)], keys: lines.map(({ key }) => key).filter((key) => key !== null) };
 }
 
-/** Claims up to `limit` executions of a pool. */
+/** Claims up to `limit` executions of some pools. */
 export function claimNext({ heads, ...from }: Picking & { heads: Heads }, part: ClaimNext): Work {
   const claiming = claims(from, part);
   let next = claiming.next();
@@ -49,13 +50,27 @@ export function claimNext({ heads, ...from }: Picking & { heads: Heads }, part: 
 }
 
 /** The same for a store that has to wait for what it looks at. */
-export function* claims(from: Picking, { pool, limit, claim }: ClaimNext): Looking<Work> {
+export function* claims(from: Picking, { pools, limit, claim }: ClaimNext): Looking<Work> {
   const work: Work = { touched: [], events: [], answers: [] };
   if (from.set.terms.shares.paused?.queue === true) return work;
   let left = limit;
-  for (const band of from.queue.bands(pool)) {
-    if (left <= 0) break;
-    left -= yield* takeTurns(from, band, left, (row) => start(from.set, row, claim, work));
+  // What has been taken of a place is not looked at again, in whichever round.
+  const taking = { ...from, buffers: new Map<string, Buffer>() };
+  const take = (row: ExecutionRow) => start(from.set, row, claim, work);
+  for (const bands of from.queue.bandsOf(pools)) {
+    let open = bands;
+    // Pools of a server share its slots evenly within a priority; what one of them leaves, the others get.
+    while (left > 0 && open.length > 0) {
+      const going: Band[] = [];
+      for (const [i, band] of open.entries()) {
+        const share = Math.ceil(left / (open.length - i));
+        if (share === 0) break;
+        const taken = yield* takeTurns(taking, band, share, take);
+        left -= taken;
+        if (taken === share) going.push(band);
+      }
+      open = going;
+    }
   }
   return work;
 }
@@ -103,15 +118,14 @@ class Buffer {
 
 /** Takes turns in one priority; returns how many were taken, fewer than the limit when nothing more may run. */
 function* takeTurns(
-  { set, queue }: Picking,
+  { set, queue, buffers }: Picking & { buffers: Map<string, Buffer> },
   band: Band,
   limit: number,
   take: (row: ExecutionRow) => void,
 ): Looking<number> {
   const { pool, priority } = band;
-  const buffers = new Map<string, Buffer>();
   const bufferOf = (userId: string, key: string | null): Buffer => {
-    const name = pair(userId, key ?? '');
+    const name = pair(`${pool} ${priority} ${userId}`, key ?? '');
     const buffer = buffers.get(name) ?? new Buffer({ pool, priority, userId, key });
     buffers.set(name, buffer);
     return buffer;
@@ -127,7 +141,7 @@ function* takeTurns(
     const { userId } = turn;
     yield { user: userId };
     if (roomOf(set, userId) <= 0) {
-      queue.close(userId);
+      queue.close(band, userId);
       continue;
     }
     let first: { row: ExecutionRow; buffer: Buffer } | null = null;

@@ -1,13 +1,13 @@
 // Whose turn it is. A higher priority always comes first; within one, users take turns, each as many as they have weight.
-// A turn is a user in a band (a pool and a priority); it has a tag that moves on when something of it is dispatched, and
+// A turn is a user in a band (the key of a pool, and a priority); it has a tag that moves on when something of it is dispatched, and
 // the smallest tag is next. Executions carry no number, so nothing has to be moved when one is cancelled, changed or given
 // back. The turns of a user who has as many running as may are closed; those of a concurrency key are passed over. How long
 // the queue is costs nothing.
-import type { SlotKind } from '../../domain/execution/execution.ts';
+import type { PoolKey } from '../../domain/pools.ts';
 
 /** Where an execution waits: null as key is without one. */
 export interface Place {
-  pool: SlotKind;
+  pool: PoolKey;
   priority: number;
   userId: string;
   key: string | null;
@@ -27,13 +27,15 @@ export interface Line {
 }
 
 export interface Band {
-  pool: SlotKind;
+  pool: PoolKey;
   priority: number;
   /** Tag of the last turn that was taken: an idle user comes back here, and has saved nothing up. */
   virtual: number;
   turns: Map<string, Turn>;
   lines: Map<string | null, Line>;
   waiting: number;
+  /** Turns that were taken in it; see `bandsOf`. */
+  taken: number;
 }
 
 /** How far a tag moves for one execution of a user of weight 1. */
@@ -44,13 +46,14 @@ const MOST_IDLE = 64;
 /** What has happened in a queue, for another one that is to be the same. */
 export type QueueChange =
   | { place: Place; by: number }
-  | { pool: SlotKind; priority: number; userId: string; weight: number }
+  | { pool: PoolKey; priority: number; userId: string; weight: number }
   | { opened: string };
 
 export class Queue {
-  /** Highest priority first. */
-  readonly #bands: Band[] = [];
-  readonly #closed = new Set<string>();
+  /** Of each pool, highest priority first: what waits for other pools costs a claim nothing. */
+  readonly #bands = new Map<PoolKey, Band[]>();
+  /** Users whose turns are closed, and where. */
+  readonly #closed = new Map<string, Set<Band>>();
   #changes: QueueChange[] = [];
   readonly #isRecording: boolean;
 
@@ -73,7 +76,7 @@ export class Queue {
       else if ('opened' in change) this.open(change.opened);
       else {
         const { pool, priority, userId, weight } = change;
-        const band = this.#bands.find((one) => one.pool === pool && one.priority === priority);
+        const band = this.bands(pool).find((one) => one.priority === priority);
         const turn = band?.turns.get(userId);
         if (band !== undefined && turn !== undefined) this.advance(band, turn, weight);
       }
@@ -82,7 +85,7 @@ export class Queue {
   }
 
   /** How many wait in a pool. */
-  waiting(pool: SlotKind): number {
+  waiting(pool: PoolKey): number {
     return this.bands(pool).reduce((sum, band) => sum + band.waiting, 0);
   }
 
@@ -96,39 +99,67 @@ export class Queue {
     if (this.#isRecording && now !== before) this.#changes.push({ place, by: now - before });
     if (now > 0) turn.waiting.set(key, now);
     else turn.waiting.delete(key);
-    if (!this.#closed.has(userId)) {
+    if (this.#closed.get(userId)?.has(band) !== true) {
       if (before === 0 && now > 0) insert(lineOf(band, key), turn);
       else if (before > 0 && now <= 0) remove(band, key, turn);
     }
     if (turn.waiting.size === 0 && turn.tag <= band.virtual) band.turns.delete(userId);
     band.waiting += now - before;
-    if (band.waiting <= 0) this.#bands.splice(this.#bands.indexOf(band), 1);
+    if (band.waiting <= 0) this.#drop(band);
   }
 
-  bands(pool: SlotKind): Band[] {
-    return this.#bands.filter((band) => band.pool === pool);
+  /** Pools that something waits for. */
+  get pools(): PoolKey[] {
+    return [...this.#bands.keys()];
   }
 
-  /** The turns of a user who can have no more running are left out, until they are opened again. */
-  close(userId: string): void {
-    this.#closed.add(userId);
-    for (const band of this.#bands) {
-      const turn = band.turns.get(userId);
-      if (turn !== undefined) for (const key of turn.waiting.keys()) remove(band, key, turn);
+  /** Highest priority first. */
+  bands(pool: PoolKey): readonly Band[] {
+    return this.#bands.get(pool) ?? [];
+  }
+
+  /**
+   * The bands of several pools, by priority, highest first; within one, that which has had less comes first, so that no pool of
+   * a server starves another. A pool that nothing waited for saves nothing up.
+   */
+  bandsOf(pools: readonly PoolKey[]): Band[][] {
+    const byPriority = new Map<number, Band[]>();
+    for (const band of pools.flatMap((pool) => this.bands(pool))) {
+      const others = byPriority.get(band.priority);
+      if (others === undefined) byPriority.set(band.priority, [band]);
+      else others.push(band);
     }
+    const all = [...byPriority.values()];
+    for (const bands of all) {
+      const most = bands.reduce((max, { taken }) => Math.max(max, taken), 0);
+      for (const band of bands) band.taken = Math.max(band.taken, most - 1);
+      bands.sort((a, b) => a.taken - b.taken);
+    }
+    return all.sort(([a], [b]) => (b as Band).priority - (a as Band).priority);
+  }
+
+  /** The turn of a user who can have no more running is left out here, until it is opened again. */
+  close(band: Band, userId: string): void {
+    const where = this.#closed.get(userId);
+    if (where === undefined) this.#closed.set(userId, new Set([band]));
+    else where.add(band);
+    const turn = band.turns.get(userId);
+    if (turn !== undefined) for (const key of turn.waiting.keys()) remove(band, key, turn);
   }
 
   open(userId: string): void {
     if (this.#isRecording) this.#changes.push({ opened: userId });
-    if (!this.#closed.delete(userId)) return;
-    for (const band of this.#bands) {
+    const where = this.#closed.get(userId);
+    if (where === undefined) return;
+    this.#closed.delete(userId);
+    for (const band of where) {
       const turn = band.turns.get(userId);
       if (turn !== undefined) for (const key of turn.waiting.keys()) insert(lineOf(band, key), turn);
     }
   }
 
   openAll(): void {
-    for (const userId of [...this.#closed]) this.open(userId);
+    for (const userId of [...this.#closed.keys()]) this.open(userId);
   }
 
   /** A turn has been taken: it goes behind those who have had less for their weight. */
@@ -141,19 +172,32 @@ export class Queue {
       this.#changes.push({ pool, priority, userId: turn.userId, weight });
     }
     turn.tag += STEP / weight;
+    band.taken += 1;
     for (const key of keys) insert(lineOf(band, key), turn);
     if (band.turns.size > 2 * band.waiting + MOST_IDLE) forgetIdle(band);
   }
 
-  #band(pool: SlotKind, priority: number): Band {
-    const at = this.#bands.findIndex(
-      (band) => band.priority < priority || (band.priority === priority && band.pool === pool),
-    );
-    const found = this.#bands[at];
-    if (found?.priority === priority && found.pool === pool) return found;
-    const band: Band = { pool, priority, virtual: 0, turns: new Map(), lines: new Map(), waiting: 0 };
-    this.#bands.splice(at === -1 ? this.#bands.length : at, 0, band);
+  #band(pool: PoolKey, priority: number): Band {
+    let bands = this.#bands.get(pool);
+    if (bands === undefined) this.#bands.set(pool, (bands = []));
+    const at = bands.findIndex((band) => band.priority <= priority);
+    const found = bands[at];
+    if (found?.priority === priority) return found;
+    const empty = { virtual: 0, turns: new Map(), lines: new Map(), waiting: 0, taken: 0 };
+    const band: Band = { pool, priority, ...empty };
+    bands.splice(at === -1 ? bands.length : at, 0, band);
     return band;
+  }
+
+  #drop(band: Band): void {
+    const bands = this.#bands.get(band.pool) ?? [];
+    const at = bands.indexOf(band);
+    if (at !== -1) bands.splice(at, 1);
+    if (bands.length === 0) this.#bands.delete(band.pool);
+    for (const userId of band.turns.keys()) {
+      const where = this.#closed.get(userId);
+      if (where?.delete(band) === true && where.size === 0) this.#closed.delete(userId);
+    }
   }
 }
 

@@ -34,7 +34,7 @@ import type { QueueUse } from '../../domain/shares.ts';
 import { AnswerSender } from '../answer-sender.ts';
 import { type GatheredGroup, Gathering } from '../gathering.ts';
 import { LocalFeed } from '../local-feed.ts';
-import type { Counts } from '../memory.ts';
+import { type Counts, pendingIn } from '../memory.ts';
 import { Removals } from '../removals.ts';
 import { Results } from '../results.ts';
 import { toRulePart } from '../rule-parts.ts';
@@ -241,13 +241,16 @@ export class SqliteStore extends TableReads implements Store {
 
   async counts(): Promise<StoreCounts> {
     if (this.#counts === null) throw new StoreError('the store is not open');
-    const { queued, ...others } = this.#counts;
-    const pending = queued.process + queued.http + others.delayed + others.scheduledRetry + others.joined;
-    return { ...others, pending, oldestQueuedAt: this.read((reads) => reads.oldestQueuedAt()) };
+    const { queued: _queued, ...others } = this.#counts;
+    return {
+      ...others,
+      pending: pendingIn(this.#counts),
+      oldestQueuedAt: this.read((reads) => reads.oldestQueuedAt()),
+    };
   }
 
   stats(): StoreStats {
-    return { ...this.#stats, queued: this.#counts?.queued ?? NONE_QUEUED };
+    return { ...this.#stats, queued: this.#counts?.queued ?? {} };
   }
 
   queueUse(userId: string): QueueUse {
@@ -314,5 +317,3 @@ export class SqliteStore extends TableReads implements Store {
     this.#releaseLock?.();
   }
 }
-
-const NONE_QUEUED = { process: 0, http: 0 };

@@ -74,7 +74,7 @@ export function anyOrderOfMoney(t: Test, makeWorld: MakeWorld): void {
         case 'hit':
           return [accept(fresh(), { end: { outcome: EXIT_0, result: null }, pricing })];
         case 'claim':
-          return [{ type: 'claim_next', pool: 'process', limit: 2, claim: CLAIM }];
+          return [{ type: 'claim_next', pools: ['process'], limit: 2, claim: CLAIM }];
         case 'cancel':
           return [{ type: 'cancel', userId: 'ann', executionId: id, reason: null }];
         case 'settle':

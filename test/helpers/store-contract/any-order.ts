@@ -24,7 +24,7 @@ export function anyOrder(t: Test, makeWorld: MakeWorld): void {
         ids.push(execution.id);
         return [accept(execution, { claim: what === 'claimed' ? CLAIM : null })];
       }
-      if (what === 'claim') return [{ type: 'claim_next', pool: 'process', limit: 2, claim: CLAIM }];
+      if (what === 'claim') return [{ type: 'claim_next', pools: ['process'], limit: 2, claim: CLAIM }];
       if (what === 'cancel') return [cancel(id)];
       if (what === 'settle') return [settle(id, attempt)];
       return what === 'requeue' ? [requeue(id, attempt)] : [remove(id)];

@@ -68,7 +68,7 @@ export function charges(t: Test, makeWorld: MakeWorld): void {
     const { id } = newExecution();
     await done(store, accept(newExecution({ id, cost: flat(10) }), { claim: CLAIM }));
     await done(store, { type: 'requeue', executionId: id, attempt: 1 });
-    await done(store, { type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM });
+    await done(store, { type: 'claim_next', pools: ['process'], limit: 1, claim: CLAIM });
     await done(store, {
       type: 'retry',
       executionId: id,

@@ -104,7 +104,7 @@ export function concurrency(t: Test, makeWorld: MakeWorld): void {
       t.same(store.stats().queued, { process: 1, http: 0 });
       applied(await one(store, [cancel(a2)]));
       t.same(await claim(store, 10), [], 'one that is being stopped still runs');
-      const next = { type: 'claim_next', pool: 'process', limit: 5, claim: CLAIM } as const;
+      const next = { type: 'claim_next', pools: ['process'], limit: 5, claim: CLAIM } as const;
       const [, claimed] = await store.commit([[settle(a1, 1)], [next]]);
       t.same(
         applied(claimed).map(({ id }) => id),

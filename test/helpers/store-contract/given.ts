@@ -41,7 +41,7 @@ export async function given(
 }
 
 export async function claim(store: Store, limit = 1): Promise<Execution[]> {
-  return applied(await one(store, [{ type: 'claim_next', pool: 'process', limit, claim: CLAIM }]));
+  return applied(await one(store, [{ type: 'claim_next', pools: ['process'], limit, claim: CLAIM }]));
 }
 
 export async function givenRunning(

@@ -12,9 +12,9 @@ export function history(t: Test, makeWorld: MakeWorld): void {
       const [id] = (await given(store, newExecution())) as [string];
       const seen = [await get(store, id)];
       for (const group of [
-        [{ type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM }],
+        [{ type: 'claim_next', pools: ['process'], limit: 1, claim: CLAIM }],
         [requeue(id, 1)],
-        [{ type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM }],
+        [{ type: 'claim_next', pools: ['process'], limit: 1, claim: CLAIM }],
         [cancel(id)],
         [settle(id, 2, { outcome: { cause: 'lost', detail: 'server_crash' } })],
       ] satisfies Group[]) {

@@ -1,6 +1,7 @@
 // Attempts that failed, and those after them.
 import type { Test } from 'tap';
 import type { Outcome } from '../../../src/domain/outcome.ts';
+import type { PoolKey } from '../../../src/domain/pools.ts';
 import type { Spec, Work } from '../../../src/domain/spec/spec.ts';
 import { END, EXIT_0, newExecution } from '../records.ts';
 import { type MakeWorld, CLAIM, applied, one, given, claim, givenRunning, get, cancel } from './given.ts';
@@ -64,7 +65,27 @@ export function retries(t: Test, makeWorld: MakeWorld): void {
     },
   );
 
-  t.test('each pool has a queue of its own', async (t) => {
+  t.test('what waits for a pool is claimed for that pool only, and counted apart', async (t) => {
+    const { store, reopen } = await makeWorld(t);
+    const of = (pool: string | undefined) => newExecution({ spec: { ...shell, pool } as Spec });
+    const ids = await given(store, of('gpu'), of(undefined), of('gpu'), of('arm'));
+    t.same(store.stats().queued, { process: 1, http: 0, 'process:gpu': 2, 'process:arm': 1 });
+    t.match(await store.counts(), { pending: 4 });
+    t.equal(await store.queuePosition(ids[2] as string), 1, 'behind the other one of its pool only');
+    t.match(await claim(store, 9), [{ id: ids[1] }]);
+    t.same(await claim(store, 9), [], 'others wait for other pools');
+    const from = (...pools: PoolKey[]) => one(store, [{ type: 'claim_next', pools, limit: 1, claim: CLAIM }]);
+    t.match(applied(await from('process:gpu')), [{ id: ids[0], attempts: [{ number: 1 }] }]);
+    t.match(applied(await one(store, [cancel(ids[3] as string)])), [{ phase: 'done' }]);
+    t.same(store.stats().queued, { process: 0, http: 0, 'process:gpu': 1 });
+    t.match(await store.replicas(), [{ running: { process: { count: 2, runs: [ids[0], ids[1]] } } }]);
+    const again = await reopen();
+    t.match(again.stats().queued, { 'process:gpu': 1 }, 'counted again after a restart');
+    const part = { type: 'claim_next', pools: ['process', 'process:gpu'], limit: 2, claim: CLAIM } as const;
+    t.match(applied(await one(again, [part])), [{ id: ids[2] }]);
+  });
+
+  t.test('each slot kind has a queue of its own', async (t) => {
     const { store } = await makeWorld(t);
     const call: Spec = { kind: 'http', url: 'http://example.com/' };
     const [command, request] = (await given(store, newExecution(), newExecution({ spec: call }))) as [
@@ -73,7 +94,7 @@ export function retries(t: Test, makeWorld: MakeWorld): void {
     ];
     t.same(store.stats().queued, { process: 1, http: 1 });
     t.equal(await store.queuePosition(request), 0);
-    const http = { type: 'claim_next', pool: 'http', limit: 5, claim: CLAIM } as const;
+    const http = { type: 'claim_next', pools: ['http'], limit: 5, claim: CLAIM } as const;
     t.match(applied(await one(store, [http])), [{ id: request }]);
     t.match(await claim(store, 5), [{ id: command }]);
   });

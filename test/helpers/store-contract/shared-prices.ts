@@ -51,7 +51,7 @@ export function shared(t: Test, makeWorld: MakeWorld): void {
     await done(store, settle(first, 1, { outcome: LOST, result: null }));
     await chargeAll(store);
     t.same(await charged(store, [first, ...others]), [0, null, null]);
-    await done(store, { type: 'claim_next', pool: 'process', limit: 1, claim: CLAIM });
+    await done(store, { type: 'claim_next', pools: ['process'], limit: 1, claim: CLAIM });
     await done(store, settle(others[0] ?? '', 1));
     await chargeAll(store);
     t.same(await charged(store, others), [100, 3]);

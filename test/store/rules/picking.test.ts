@@ -1,6 +1,7 @@
 // Who is next, without a database.
 import t from 'tap';
-import { claimNext, type Heads } from '../../../src/store/rules/picking.ts';
+import type { PoolKey } from '../../../src/domain/pools.ts';
+import { claimNeeds, claimNext, type Heads } from '../../../src/store/rules/picking.ts';
 import { type Place, Queue } from '../../../src/store/rules/queue.ts';
 import type { ExecutionRow } from '../../../src/store/rows.ts';
 import { setOf, row } from './memory-set.ts';
@@ -13,7 +14,7 @@ function world(waiting: Waits[], terms: Parameters<typeof setOf>[1] = {}) {
   const queue = new Queue();
   const rows: ExecutionRow[] = [];
   const placeOf = (one: ExecutionRow): Place => ({
-    ...{ pool: 'process', priority: one.priority, userId: one.user_id, key: one.concurrency_key },
+    ...{ pool: one.pool as PoolKey, priority: one.priority, userId: one.user_id, key: one.concurrency_key },
   });
   const add = (...more: Waits[]) => {
     for (const [userId, changes = {}] of more) {
@@ -30,10 +31,14 @@ function world(waiting: Waits[], terms: Parameters<typeof setOf>[1] = {}) {
     return waits.slice(0, limit);
   };
   const gone = new Set<string>();
-  const isAt = (one: ExecutionRow, { priority, userId, key }: Place) =>
-    !gone.has(one.id) && one.priority === priority && one.user_id === userId && one.concurrency_key === key;
-  const claim = (limit: number): string => {
-    const part = { type: 'claim_next', pool: 'process', limit, claim: { runner: 'x', epoch: 7 } } as const;
+  const isAt = (one: ExecutionRow, { pool, priority, userId, key }: Place) =>
+    !gone.has(one.id) &&
+    one.pool === pool &&
+    one.priority === priority &&
+    one.user_id === userId &&
+    one.concurrency_key === key;
+  const claim = (limit: number, pools: PoolKey[] = ['process']): string => {
+    const part = { type: 'claim_next', pools, limit, claim: { runner: 'x', epoch: 7 } } as const;
     const { touched } = claimNext({ set, queue, heads }, part);
     for (const { row: taken } of touched) gone.add(taken.id);
     return touched.map(({ row: { user_id: userId } }) => userId).join('');
@@ -106,4 +111,66 @@ t.test('turns that nobody waits in are forgotten', async (t) => {
   t.ok((queue.bands('process')[0]?.turns.size ?? 300) < 300);
   claim(50);
   t.same(queue.bands('process'), []);
+});
+
+const GPU = { pool: 'process:gpu' } as const;
+
+t.test('a claim takes from its pools only', async (t) => {
+  const { claim } = world([...many('a', 2), ...many('b', 2, GPU), ...many('c', 2, { pool: 'process:arm' })]);
+  t.equal(claim(9, ['process:gpu']), 'bb');
+  t.equal(claim(9, ['process:none']), '');
+  t.equal(claim(9, ['process', 'process:arm']).split('').sort().join(''), 'aacc');
+});
+
+t.test(
+  'pools of a server share its slots, however the claims come; a higher priority comes first',
+  async (t) => {
+    for (const size of [1, 2, 7, 40]) {
+      const { claim } = world([...many('a', 100), ...many('b', 100, GPU), ['u', { ...GPU, priority: 1 }]]);
+      let claimed = '';
+      while (claimed.length < 41)
+        claimed += claim(Math.min(size, 41 - claimed.length), ['process', 'process:gpu']);
+      t.equal(claimed[0], 'u', `claims of ${size}`);
+      t.equal(claimed.replaceAll('b', '').length - 1, 20, `claims of ${size}`);
+      t.equal(
+        claim(300, ['process', 'process:gpu']).length,
+        160,
+        'what one pool leaves, the other one gets; each once',
+      );
+    }
+  },
+);
+
+t.test('a user whose slots are full is passed over in each pool, until one is free', async (t) => {
+  const { claim, queue, set } = world([...many('a', 3), ...many('a', 3, GPU), ['b', GPU]], shares(2));
+  const pools: PoolKey[] = ['process', 'process:gpu'];
+  t.equal(claim(9, pools).split('').sort().join(''), 'aab');
+  t.equal(claim(9, pools), '');
+  set.put('users', 'a', { ...set.get('users', 'a'), running: 0 });
+  queue.open('a');
+  t.equal(claim(9, pools), 'aa');
+});
+
+t.test('100,000 that wait for pools that nobody serves cost a claim nothing', async (t) => {
+  const { claim, queue, looks } = world([...many('a', 3), ['b']], shares(2));
+  for (let i = 0; i < 50_000; i++) {
+    // Of many pools, and of many users in one pool; a user of them has work that is served, too.
+    queue.change({ pool: `process:p${i}`, priority: 0, userId: 'a', key: null }, 1);
+    queue.change({ pool: 'process:gpu', priority: i % 9, userId: `user${i}`, key: null }, 1);
+  }
+  t.equal(queue.pools.length, 50_002);
+  const part = {
+    type: 'claim_next',
+    pools: ['process'],
+    limit: 9,
+    claim: { runner: 'x', epoch: 7 },
+  } as const;
+  t.same(claimNeeds(queue, part), { users: ['a', 'b'], keys: [] }, 'only of those who wait for its pools');
+  // The claim reads bands of its pools only: any step over others would ask one of these for its turns.
+  for (const pool of queue.pools.filter((one) => one !== 'process'))
+    for (const band of queue.bands(pool))
+      Object.defineProperty(band, 'turns', { get: () => t.fail(`${pool} was looked at`) });
+  t.equal(claim(9), 'aba', 'the turn of a is closed here, and not looked for elsewhere');
+  queue.open('a');
+  t.ok(looks() <= 5, `${looks()} looks`);
 });

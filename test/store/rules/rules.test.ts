@@ -66,7 +66,7 @@ t.test('needs come in two rounds: what the parts name, and what those rows name'
     listeners: ['ann', ''],
   });
   t.same(
-    firstNeeds([[{ type: 'claim_next', pool: 'http', limit: 1, claim: { runner: 'x', epoch: 7 } }]], 5)
+    firstNeeds([[{ type: 'claim_next', pools: ['http'], limit: 1, claim: { runner: 'x', epoch: 7 } }]], 5)
       .runsOf,
     undefined,
   );
