@@ -22,9 +22,13 @@ const CARRIER = {
   plan: 'steps',
 } as const satisfies Record<Kind, keyof typeof CARRIERS>;
 
+/** Slots are counted apart for what takes a process and for what only waits for an answer. */
+export const SLOT_KINDS = ['process', 'http'] as const;
+export type SlotKind = (typeof SLOT_KINDS)[number];
+
 interface CarrierFacts {
   /** Whose slots an attempt takes; null where there are no attempts. */
-  slotKind: 'process' | 'http' | null;
+  slotKind: SlotKind | null;
   /** The field whose values may be secrets; null where its steps have their own. */
   secretsIn: 'env' | 'headers' | null;
   /** The cause of an end that nothing disturbed. */

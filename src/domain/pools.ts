@@ -1,6 +1,6 @@
 // Pools of servers: a server serves some pools, an execution asks for one, and only servers of that pool start it.
 import { z } from 'zod';
-import type { SlotKind } from './execution/execution.ts';
+import type { SlotKind } from './kinds.ts';
 
 /** The pool of what names none, and of servers that are started without EXECUTION_POOL. */
 export const DEFAULT_POOL = 'default';

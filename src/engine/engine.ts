@@ -25,7 +25,7 @@ import type { KeptResults } from './read/kept-results.ts';
 import type { ExecutionView, Queries, WaitFor } from './read/queries.ts';
 import type { LogItem, LogQuery } from './read/read-log.ts';
 import type { LiveCommands } from './run/live-commands.ts';
-import type { Pools } from './read/pools.ts';
+import type { Pools } from './policies/pools.ts';
 import type { Runners } from './read/runners.ts';
 import type { EngineHealth, EngineStats, Report, Usage } from './read/status.ts';
 import { stored } from './refusals.ts';

@@ -1,6 +1,6 @@
 // The life of the engine: it starts on its store, opens, drains and closes, each step in its order; and it loses or takes over work
 // where others are on the same store.
-import { SLOT_KINDS, type SlotKind } from '../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind } from '../domain/kinds.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import type { Group, GroupResult } from '../domain/ports/group.ts';
 import type { Journal } from '../domain/ports/journal.ts';

@@ -1,8 +1,7 @@
 // Those who keep up with the state of executions: deadlines, joins, plans, kept results, charges, and whoever waits. They take in
 // what this engine has done at once, and what others have done as soon as it has been read.
-import { hasSteps } from '../domain/kinds.ts';
-import type { Execution, SlotKind } from '../domain/execution/execution.ts';
-import { SLOT_KINDS } from '../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind, hasSteps } from '../domain/kinds.ts';
+import type { Execution } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Fact } from '../domain/ports/feed.ts';
 import type { Store } from '../domain/ports/store.ts';

@@ -1,6 +1,7 @@
 // The parts of the engine, built and joined here and nowhere else. They are built in the order of this file: a part holds those
 // that were built before it. One that comes later it finds in the record when something happens, never while it is built.
-import { SLOT_KINDS, type SlotKind, type RunningExecution } from '../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind } from '../domain/kinds.ts';
+import { type RunningExecution } from '../domain/execution/execution.ts';
 import type { Clock, Log } from '../domain/ports/clock.ts';
 import { DEFAULT_POOL } from '../domain/pools.ts';
 import { ofComponent } from '../domain/ports/component-log.ts';
@@ -39,7 +40,7 @@ import { SubmitRates } from './policies/submit-rates.ts';
 import { Changes } from './read/changes.ts';
 import { KeptResults } from './read/kept-results.ts';
 import { Queries } from './read/queries.ts';
-import { Pools } from './read/pools.ts';
+import { Pools } from './policies/pools.ts';
 import { Runners } from './read/runners.ts';
 import { Status } from './read/status.ts';
 import { stored } from './refusals.ts';

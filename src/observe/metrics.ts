@@ -1,16 +1,10 @@
 // Prometheus metrics. It listens to lifecycle events and asks for gauges when it is scraped; labels are closed sets,
 // never a user, an id or a command. Names without the prefix are those of the source systems.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { carrierFacts, KINDS } from '../domain/kinds.ts';
+import { KINDS, SLOT_KINDS, type SlotKind, carrierFacts } from '../domain/kinds.ts';
 import type { AccountEvent, CreditTotals } from '../domain/credits/account.ts';
 import type { LifecycleEvent } from '../domain/execution/events.ts';
-import {
-  type Attempt,
-  type Execution,
-  type FinishedExecution,
-  SLOT_KINDS,
-  type SlotKind,
-} from '../domain/execution/execution.ts';
+import { type Attempt, type Execution, type FinishedExecution } from '../domain/execution/execution.ts';
 import type { PoolView } from '../domain/pools.ts';
 import { isFinished, operationType, whyNotKept } from '../domain/execution/execution.ts';
 import { LIMIT_NAMES } from '../domain/limits.ts';

@@ -1,5 +1,5 @@
 // Who is on the store, and what runs there, as both databases answer it.
-import { type SlotKind, SLOT_KINDS } from '../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind } from '../domain/kinds.ts';
 import { type PoolKey, slotKindIn } from '../domain/pools.ts';
 import type { ReplicaFacts, ReplicaView } from '../domain/ports/replica.ts';
 

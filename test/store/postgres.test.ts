@@ -337,7 +337,7 @@ t.test('one server takes in and runs nothing, another one runs and takes in noth
     });
   const api = await as('api');
   const first = await api.submit({ kind: 'shell', command: 'echo hello', on_limit: 'reject' });
-  t.match(first, { phase: 'queued', queue: { reason: 'no_free_slot' } }, 'nobody is there to run it');
+  t.match(first, { phase: 'queued', queue: { reason: 'no_runner' } }, 'nobody is there to run it');
   const rejected = { kind: 'exec', program: 'true', on_limit: 'reject' };
   t.match(await api.call('POST', '/v1/executions', rejected), { status: 429 }, 'something waits already');
   const runner = await as('runner');

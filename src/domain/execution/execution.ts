@@ -1,6 +1,6 @@
 // An execution: one accepted request to run something. A union on `status`, so that a state carries only its own data.
-import { carrierFacts, hasNoRun, hasSteps, type Kind } from '../kinds.ts';
 import type { Monitor } from '../spec/monitor.ts';
+import { carrierFacts, hasNoRun, hasSteps, type Kind, type SlotKind } from '../kinds.ts';
 import type { Timeouts } from '../spec/times.ts';
 import type { Caller, Scope } from '../spec/access.ts';
 import type { EventType } from '../event-types.ts';
@@ -96,10 +96,6 @@ export interface RetryPolicy {
   /** Null is what may help: see `mayRetry`. */
   retryOn: RetryOn | null;
 }
-
-/** Slots are counted apart for what takes a process and for what only waits for an answer. */
-export const SLOT_KINDS = ['process', 'http'] as const;
-export type SlotKind = (typeof SLOT_KINDS)[number];
 
 /** Null for a plan, which holds no slot: its steps do. */
 export function slotKindOf(work: { kind: Kind }): SlotKind | null {

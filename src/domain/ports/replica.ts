@@ -1,5 +1,5 @@
 // Servers on a store: who they are, and how long what they hold is theirs.
-import type { SlotKind } from '../execution/execution.ts';
+import type { SlotKind } from '../kinds.ts';
 import type { ExecutionId } from '../ids.ts';
 
 /** A server on a store. */

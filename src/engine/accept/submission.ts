@@ -1,10 +1,10 @@
 // What is submitted, what comes of it, and what accepting it needs.
+import type { SlotKind } from '../../domain/kinds.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { type FieldProblem, RefusedError } from '../../domain/errors.ts';
 import type {
   Execution,
   ExecutionAccess,
-  SlotKind,
   RunningExecution,
   StepOf,
   Trace,
@@ -32,7 +32,7 @@ import type { Resolved } from '../policies/operations.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { SubmitRates } from '../policies/submit-rates.ts';
 import type { EngineSettings } from '../policies/settings.ts';
-import type { Pools } from '../read/pools.ts';
+import type { Pools } from '../policies/pools.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 
 export interface Submission {

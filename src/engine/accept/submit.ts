@@ -1,9 +1,9 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
-import { carrierFacts, hasNoRun, hasSteps, isWait } from '../../domain/kinds.ts';
+import { SLOT_KINDS, carrierFacts, hasNoRun, hasSteps, isWait } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
 import { cacheOwner } from '../../domain/cache.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, MAX_OPEN_KEYS, slotKindOf, SLOT_KINDS } from '../../domain/execution/execution.ts';
+import { type Execution, MAX_OPEN_KEYS, slotKindOf } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type {
   AcceptPart,

@@ -1,17 +1,12 @@
 // Explains one execution: why it waits, why it ended as it did, what was retried, what the cache had, and what a rerun would do.
 // Reads only; each part is a pure function of the record and of what the queue knows now.
 import type { Pauses } from '../policies/pauses.ts';
-import { hasSteps, isWait } from '../../domain/kinds.ts';
 import { type MonitorEvent, monitorSays, toldBy } from '../../domain/spec/monitor.ts';
+import { type SlotKind, hasSteps, isWait } from '../../domain/kinds.ts';
 import { withoutStart } from '../../domain/spec/spec.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import {
-  type Execution,
-  isFinished,
-  type PendingExecution,
-  type SlotKind,
-} from '../../domain/execution/execution.ts';
+import { type Execution, isFinished, type PendingExecution } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import { judge } from '../../domain/outcome.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
@@ -22,7 +17,7 @@ import type { Intake } from '../accept/intake.ts';
 import type { Plans } from '../plans/plans.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { ExecutionView, Queries } from '../read/queries.ts';
-import type { Pools } from '../read/pools.ts';
+import type { Pools } from '../policies/pools.ts';
 import { boundsOf } from '../read/waiting-for.ts';
 import { stored } from '../refusals.ts';
 import type { Scheduler } from '../run/scheduler.ts';

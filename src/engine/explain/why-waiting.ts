@@ -1,7 +1,8 @@
 // Why an execution waits: its place, the rule that limits it now, and about how long it will take. From what the queue knows now.
+import type { SlotKind } from '../../domain/kinds.ts';
 import { KEY, type Pause } from '../../domain/pauses.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
-import type { Execution, PendingExecution, SlotKind } from '../../domain/execution/execution.ts';
+import type { Execution, PendingExecution } from '../../domain/execution/execution.ts';
 import { quoted } from '../../domain/errors.ts';
 import type { QueuePlace } from '../../domain/ports/store.ts';
 import type { CircuitView } from '../../resilience/circuit.ts';

@@ -1,15 +1,9 @@
 // One live plan: begins what is due, takes in what has ended, and ends the plan. It is told of ends after they are stored,
 // and keeps nothing that the store does not have: after a crash it is made anew from there.
-import { hasSteps } from '../../domain/kinds.ts';
+import { type SlotKind, hasSteps } from '../../domain/kinds.ts';
 import type { Conditions } from '../../domain/plans/conditions.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import {
-  type Execution,
-  isFinished,
-  type SlotKind,
-  slotKindOf,
-  type Result,
-} from '../../domain/execution/execution.ts';
+import { type Execution, isFinished, slotKindOf, type Result } from '../../domain/execution/execution.ts';
 import { poolOf } from '../../domain/pools.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';

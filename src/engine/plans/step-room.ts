@@ -1,6 +1,6 @@
 // How many steps of plans may wait for a slot. A step beyond that stays in its plan, so that no plan fills the queue for others
 // or gets around what its user may have queued.
-import { SLOT_KINDS, type SlotKind } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS, type SlotKind } from '../../domain/kinds.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import { mayTake } from '../../domain/shares.ts';

@@ -1,6 +1,6 @@
 // From a spec to what will apply: defaults filled in, nothing clamped (the schema has refused what is over a maximum).
-import { hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { resolveMonitor } from '../../domain/spec/monitor.ts';
+import { type SlotKind, hasSteps, takesProcess } from '../../domain/kinds.ts';
 import { resolveTimes } from '../../domain/spec/times.ts';
 import type { Kept } from '../../domain/kept.ts';
 import type { Quotas } from '../../domain/access/access-rules.ts';
@@ -10,7 +10,6 @@ import type {
   Execution,
   ExecutionAccess,
   OutputPolicy,
-  SlotKind,
   StepOf,
   Timeouts,
   Trace,

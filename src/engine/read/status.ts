@@ -1,12 +1,12 @@
 // How the engine is doing: its figures, what is wrong with it, and what executions came to.
+import type { SlotKind } from '../../domain/kinds.ts';
 import { keptBounds } from '../accept/kept-quota.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { EngineSettings } from '../policies/settings.ts';
 import type { Pauses } from '../policies/pauses.ts';
 import type { CreditTotals } from '../../domain/credits/account.ts';
-import type { SlotKind } from '../../domain/execution/execution.ts';
 import { type PoolKey, type PoolView, type QueuedByPool, slotKindIn } from '../../domain/pools.ts';
-import type { Pools } from './pools.ts';
+import type { Pools } from '../policies/pools.ts';
 import { type OperationReport, reportOf } from '../../domain/execution/report.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
 import { dataBytesOf, KEPT, type Kept } from '../../domain/kept.ts';

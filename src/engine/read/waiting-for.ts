@@ -1,13 +1,14 @@
 // What an execution waits for: one rule, for whoever reads an execution and for whoever asks for an explanation.
+import type { SlotKind } from '../../domain/kinds.ts';
 import type { Pause } from '../../domain/pauses.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
 import type { WaitingFor } from '../../domain/execution/explained.ts';
-import type { PendingExecution, SlotKind } from '../../domain/execution/execution.ts';
+import type { PendingExecution } from '../../domain/execution/execution.ts';
 import { awaitedOf } from '../../domain/plans/waits.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import { poolOf } from '../../domain/pools.ts';
 import { stored } from '../refusals.ts';
-import type { Pools } from './pools.ts';
+import type { Pools } from '../policies/pools.ts';
 import { schedulerOf } from '../run/runs.ts';
 import type { Scheduler } from '../run/scheduler.ts';
 

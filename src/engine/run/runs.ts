@@ -1,11 +1,7 @@
 // Runs what has been claimed, each execution on the slot that it was claimed with.
+import type { SlotKind } from '../../domain/kinds.ts';
 import type { AccessRules } from '../../domain/access/access-rules.ts';
-import {
-  type Execution,
-  type SlotKind,
-  slotKindOf,
-  type RunningExecution,
-} from '../../domain/execution/execution.ts';
+import { type Execution, slotKindOf, type RunningExecution } from '../../domain/execution/execution.ts';
 import type { UnderWay } from './under-way.ts';
 import { giveBack, type RunDeps, runExecution } from './run-execution.ts';
 import type { Scheduler } from './scheduler.ts';

@@ -1,6 +1,7 @@
 // Slots: the right to run one attempt now. The scheduler decides how many executions are claimed; which ones, the store
 // decides. Counting is synchronous, so that no two callers can take the same slot.
-import type { SlotKind, RunningExecution } from '../../domain/execution/execution.ts';
+import type { SlotKind } from '../../domain/kinds.ts';
+import type { RunningExecution } from '../../domain/execution/execution.ts';
 import { type PoolKey, poolKey } from '../../domain/pools.ts';
 import type { Store } from '../../domain/ports/store.ts';
 import type { Claimant, Group, GroupResult } from '../../domain/ports/group.ts';

@@ -1,6 +1,6 @@
 // Why an execution is as it is: what waits, what ended it, what was retried, what the cache had.
+import { SLOT_KINDS } from '../../domain/kinds.ts';
 import { z } from 'zod';
-import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { CACHE_REASONS, NOT_RETRIED, WAITING_FOR } from '../../domain/execution/explained.ts';
 import { MONITOR_EVENTS } from '../../domain/spec/monitor.ts';
 import { CAUSES } from '../../domain/outcome.ts';

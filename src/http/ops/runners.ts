@@ -1,7 +1,7 @@
 // The servers that share a store: who is there, what runs on each of them, and who is drained.
+import { SLOT_KINDS } from '../../domain/kinds.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import { ROLES } from '../../domain/ports/replica.ts';
 import type { Engine, RunnerView } from '../../engine/engine.ts';
 import type { Pause } from '../../domain/pauses.ts';

@@ -1,7 +1,7 @@
 // Carries out groups in one transaction: what they need is loaded in two rounds, the rules are applied in memory, and what they
 // come to is written at once. Four journeys to the database, however many groups there are. Nothing that another server may
 // have changed is taken from memory, but for the queue, which repeats what others have done.
-import { SLOT_KINDS } from '../../domain/execution/execution.ts';
+import { SLOT_KINDS } from '../../domain/kinds.ts';
 import type { Shares } from '../../domain/ports/store.ts';
 import { EQUAL_SHARES } from '../shares.ts';
 import { applyGroup, firstNeeds, secondNeeds } from '../rules/groups.ts';

@@ -1,7 +1,7 @@
 // What the rules can know of a store: facts of several kinds, each by its key. Every store serves them; how it finds or
 // keeps them is its own affair. Null is a fact too: there is none of that name.
+import { SLOT_KINDS } from '../../domain/kinds.ts';
 import { KEPT } from '../../domain/kept.ts';
-import { SLOT_KINDS } from '../../domain/execution/execution.ts';
 import type { PoolKey } from '../../domain/pools.ts';
 import { FINAL_STATUSES } from '../../domain/outcome.ts';
 import type { DeliveryState, Told } from '../../domain/webhooks/webhooks.ts';

@@ -67,7 +67,8 @@ export function retries(t: Test, makeWorld: MakeWorld): void {
 
   t.test('what waits for a pool is claimed for that pool only, and counted apart', async (t) => {
     const { store, reopen } = await makeWorld(t);
-    const of = (pool: string | undefined) => newExecution({ spec: { ...shell, pool } as Spec });
+    const of = (pool: string | undefined) =>
+      newExecution({ spec: { kind: 'exec', program: 'true', pool } as Spec });
     const ids = await given(store, of('gpu'), of(undefined), of('gpu'), of('arm'));
     t.same(store.stats().queued, { process: 1, http: 0, 'process:gpu': 2, 'process:arm': 1 });
     t.match(await store.counts(), { pending: 4 });

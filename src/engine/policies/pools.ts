@@ -13,7 +13,7 @@ import {
 import type { Clock, Log } from '../../domain/ports/clock.ts';
 import type { ReplicaView } from '../../domain/ports/replica.ts';
 import type { Store } from '../../domain/ports/store.ts';
-import type { EngineSettings } from '../policies/settings.ts';
+import type { EngineSettings } from './settings.ts';
 
 export interface PoolsDeps {
   store: Pick<Store, 'stats'>;
