@@ -166,7 +166,9 @@ t.test(
     t.match(await call('POST', '/v1/executions', { ...gpu, pool: 'one-more' }), {
       status: 422,
       body: {
-        errors: [{ field: '/pool', message: /is "one-more"; executions wait for 64 pools, .* at most 64/ }],
+        errors: [
+          { field: '/pool', message: /is "one-more"; executions wait for 64 other pools, .* at most 64/ },
+        ],
       },
     });
     t.equal((await call('POST', '/v1/executions', gpu)).status, 202, 'one of those may still be named');

@@ -62,11 +62,12 @@ export class Pools {
 
   /** @throws RefusedError `validation` when too many other pools are waited for */
   check(pool: string = DEFAULT_POOL): void {
-    if (pool === DEFAULT_POOL || this.#deps.policy.pools.includes(pool)) return;
+    const isBounded = (name: string) => name !== DEFAULT_POOL && !this.#deps.policy.pools.includes(name);
+    if (!isBounded(pool)) return;
     const keys = Object.keys(this.#deps.store.stats().queued) as PoolKey[];
-    const waited = new Set(keys.map(poolIn));
+    const waited = new Set(keys.map(poolIn).filter(isBounded));
     if (waited.size < MAX_OTHER_POOLS || waited.has(pool)) return;
-    const message = `is ${quoted(pool)}; executions wait for ${waited.size} pools, and execd allows at most ${MAX_OTHER_POOLS}. Name one of these pools, or cancel what waits for a pool that no server serves`;
+    const message = `is ${quoted(pool)}; executions wait for ${waited.size} other pools, and execd allows at most ${MAX_OTHER_POOLS}. Name one of these pools, or cancel what waits for a pool that no server serves`;
     throw new RefusedError('validation', `/pool: ${message}`, { fields: [{ field: '/pool', message }] });
   }
 
