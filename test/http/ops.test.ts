@@ -156,7 +156,13 @@ t.test(
         ],
       },
     });
-    const plan = { kind: 'plan', steps: { a: shell('echo a', { pool: 'tpu' }), b: shell('echo b') } };
+    const plan = {
+      strategy: { type: 'dependency_graph' },
+      steps: [
+        { name: 'a', ...shell('echo a', { pool: 'tpu' }) },
+        { name: 'b', ...shell('echo b') },
+      ],
+    };
     const made = await call<{ id: string }>('POST', '/v1/plans', plan);
     t.equal(made.status, 202, made.text);
     await until('its step without a pool ends', async () =>

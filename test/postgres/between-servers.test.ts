@@ -464,7 +464,13 @@ t.test('work goes to servers of its pool; what nobody serves waits until a serve
   const [ofDefault, ofGpu] = await Promise.all([ids(), ids('gpu')]);
   t.same(await ran(ofDefault), ['plain']);
   t.same(await ran(ofGpu), ['gpu']);
-  const plan = { kind: 'plan', steps: { a: say(), b: { ...say('gpu'), needs: ['a'] } } };
+  const plan = {
+    strategy: { type: 'dependency_graph' },
+    steps: [
+      { name: 'a', ...say() },
+      { name: 'b', ...say('gpu'), depends_on: ['a'] },
+    ],
+  };
   const { body: made } = await api.call<{ id: string }>('POST', '/v1/plans', plan);
   t.match(await api.finished(made.id), { status: 'completed' });
 
