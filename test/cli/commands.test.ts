@@ -83,7 +83,8 @@ t.test('what an administrator does: pauses, operations, cache, circuits, account
   t.equal(await ok('resume', 'key:one'), 'key:one: resumed\n');
   t.match(await runHere(['pause', 'nonsense'], env), { code: 1, err: /nonsense/ });
   t.match(await json('runners'), [{ name: 'only', self: true, slots: { process: { running: 0 } } }]);
-  t.match(await ok('runners'), /^NAME .*\nonly +all +0\/\d+ +0\/\d+ +- /);
+  t.match(await ok('runners'), /^NAME .*\nonly +all +default +0\/\d+ +0\/\d+ +- /);
+  t.match(await ok('runners', 'pools'), /^POOL .*\ndefault +0 +\d+ +0 +\d+ +only\n$/);
   t.equal(await ok('runners', 'drain', 'only', '-m', 'an upgrade'), 'only: drained\n');
   t.match(await json('runners'), [{ drain: { by: 'local', reason: 'an upgrade' } }]);
   t.match(await (await fetch(`${s.url}/metrics`)).text(), /^execd_drained 1$/m);
