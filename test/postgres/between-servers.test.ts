@@ -439,20 +439,22 @@ t.test(
 );
 
 t.test('work goes to servers of its pool; what nobody serves waits until a server of it comes', async (t) => {
-  const where = await cluster.database();
-  const server = (name: string, more: object) =>
-    service(t, { ...env, EXECUTION_DATABASE_URL: where, EXECUTION_REPLICA_NAME: name, ...more });
-  const api = await server('api', { EXECUTION_ROLE: 'api' });
-  const plain = await server('plain', { EXECUTION_MAX_CONCURRENT: '2' });
-  const gpu = await server('gpu', { EXECUTION_POOL: 'gpu', EXECUTION_MAX_CONCURRENT: '2' });
+  const server = (name: string, pools: string) =>
+    service(t, {
+      ...env,
+      EXECUTION_DATABASE_CONNECTIONS: '1',
+      EXECUTION_REPLICA_NAME: name,
+      EXECUTION_POOL: pools,
+    });
+  const gpu = await server('gpu', 'gpu');
   const say = (pool?: string) => shell('echo done', pool === undefined ? {} : { pool });
   const ids = async (pool?: string) =>
-    (await Promise.all([api, plain, gpu].flatMap((s) => [s.submit(say(pool)), s.submit(say(pool))]))).map(
+    (await Promise.all([front, worker, gpu].flatMap((s) => [s.submit(say(pool)), s.submit(say(pool))]))).map(
       ({ id }) => id,
     );
   const ran = async (some: string[]) => {
-    for (const id of some) t.match(await api.finished(id), { status: 'completed' });
-    const client = new pg.Client({ connectionString: where });
+    for (const id of some) t.match(await front.finished(id), { status: 'completed' });
+    const client = new pg.Client({ connectionString: url });
     await client.connect();
     const { rows } = await client.query<{ replica: string }>(
       `SELECT DISTINCT e.replica FROM execd.attempts a JOIN execd.epochs e USING (epoch) WHERE a.run_id = ANY($1)`,
@@ -462,7 +464,7 @@ t.test('work goes to servers of its pool; what nobody serves waits until a serve
     return rows.map(({ replica }) => replica);
   };
   const [ofDefault, ofGpu] = await Promise.all([ids(), ids('gpu')]);
-  t.same(await ran(ofDefault), ['plain']);
+  t.same(await ran(ofDefault), ['worker']);
   t.same(await ran(ofGpu), ['gpu']);
   const plan = {
     strategy: { type: 'dependency_graph' },
@@ -471,22 +473,22 @@ t.test('work goes to servers of its pool; what nobody serves waits until a serve
       { name: 'b', ...say('gpu'), depends_on: ['a'] },
     ],
   };
-  const { body: made } = await api.call<{ id: string }>('POST', '/v1/plans', plan);
-  t.match(await api.finished(made.id), { status: 'completed' });
+  const { body: made } = await front.call<{ id: string }>('POST', '/v1/plans', plan);
+  t.match(await front.finished(made.id), { status: 'completed' });
 
-  const { id } = await plain.submit(say('arm'));
-  for (const s of [api, plain, gpu])
+  const { id } = await worker.submit(say('arm'));
+  for (const s of [front, worker, gpu])
     t.match((await s.call('GET', `/v1/executions/${id}`)).body, {
       queue: { reason: 'no_runner', position: 0 },
     });
-  t.match((await api.call('GET', '/v1/runners')).body, {
+  t.match((await front.call('GET', '/v1/runners')).body, {
     pools: [
       { name: 'arm', queued: { process: 1 }, servers: { length: 0 } },
-      { name: 'default', slots: { process: 2 }, servers: ['plain'] },
-      { name: 'gpu', slots: { process: 2 }, servers: ['gpu'] },
+      { name: 'default', servers: ['worker'] },
+      { name: 'gpu', servers: ['gpu'] },
     ],
   });
-  await server('arm', { EXECUTION_POOL: 'gpu,arm', EXECUTION_MAX_CONCURRENT: '2' });
+  await server('arm', 'gpu,arm');
   t.same(await ran([id]), ['arm']);
 });
 
