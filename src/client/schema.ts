@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 67913fa3714c477776b5326819cf67e2a17b1f64b834c0dd6fb6164ebc3ac9eb.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 1647fd36a395c31bcbe376bbd5fd324e7fb5e3b6b53e8af8544ccf23398dd272.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -2133,6 +2133,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2184,6 +2185,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2240,6 +2242,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2296,6 +2299,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2344,6 +2348,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2380,6 +2385,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2431,6 +2437,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2487,6 +2494,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2548,6 +2556,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2609,6 +2618,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2662,6 +2672,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2703,6 +2714,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2763,6 +2775,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2816,6 +2829,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2874,6 +2888,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2932,6 +2947,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -2982,6 +2998,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -3020,6 +3037,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -3103,6 +3121,8 @@ export interface components {
         TaskId: string;
         /** @description Higher runs earlier. Default: 0. */
         Priority: number;
+        /** @description Only servers of this pool (EXECUTION_POOL) start it; see `GET /v1/runners`. Default: `default`. */
+        Pool: string;
         /**
          * @description If no slot is free. `queue`: wait. `reject`: respond with 429. Default: EXECUTION_ON_LIMIT.
          * @enum {string}
@@ -3494,7 +3514,7 @@ export interface components {
                  * @description Why it waits.
                  * @enum {string}
                  */
-                reason: "no_free_slot" | "concurrency_limit" | "user_limit" | "shutting_down" | "joined" | "paused" | "signal" | "approval" | "time";
+                reason: "no_free_slot" | "no_runner" | "concurrency_limit" | "user_limit" | "shutting_down" | "joined" | "paused" | "signal" | "approval" | "time";
             } | null;
             cancel: components["schemas"]["Cancel"];
             /** @description The webhook of the request; null if it has none. Its id is that of the execution. */
@@ -3970,10 +3990,10 @@ export interface components {
         /** @description Why it waits. */
         WhyWaiting: {
             /**
-             * @description `concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.
+             * @description `concurrency_limit`, `user_limit`, `no_free_slot`: the limit that holds it. `no_runner`: no server serves its pool. `turn`: it is about to start. `start_time`: it waits for its start time. `retry_time`: it waits between two attempts. `joined`: it waits for the run of another execution.
              * @enum {string}
              */
-            reason: "joined" | "signal" | "approval" | "time" | "paused" | "start_time" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_free_slot" | "turn";
+            reason: "joined" | "signal" | "approval" | "time" | "paused" | "start_time" | "retry_time" | "shutting_down" | "concurrency_limit" | "user_limit" | "no_runner" | "no_free_slot" | "turn";
             /** @description The same in words. */
             words: string;
             /** @description Executions before it; null if it is not in the queue. */
@@ -3987,19 +4007,26 @@ export interface components {
                 /** @description Executions of other users with earlier turns. */
                 others: number;
             } | null;
-            /** @description The slots that it needs one of. */
-            pool: {
+            /** @description The slots of this server. */
+            slots: {
                 /**
                  * @description Processes or HTTP calls.
                  * @enum {string}
                  */
-                name: "process" | "http";
+                kind: "process" | "http";
                 /** @description Slots in total. */
-                slots: number;
+                total: number;
                 /** @description Slots in use. */
                 running: number;
                 /** @description Mean duration of recent attempts, milliseconds. */
                 mean_ms: number | null;
+            };
+            /** @description The pool that it waits for. */
+            pool: {
+                /** @description The name of the pool. */
+                name: string;
+                /** @description Names of the servers that serve it; null if this server does. */
+                servers: string[] | null;
             };
             /** @description Its concurrency key; null without one. */
             concurrency: {
@@ -4400,6 +4427,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -4460,6 +4488,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -4525,6 +4554,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -4590,6 +4620,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -4647,6 +4678,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -4692,6 +4724,7 @@ export interface components {
             task_id?: components["schemas"]["TaskId"];
             labels?: components["schemas"]["Labels"];
             priority?: components["schemas"]["Priority"];
+            pool?: components["schemas"]["Pool"];
             on_limit?: components["schemas"]["OnLimit"];
             timeouts?: components["schemas"]["Timeouts"];
             monitor?: components["schemas"]["Monitor"];
@@ -5500,6 +5533,8 @@ export interface components {
             operations_version: string | null;
             /** @description `EXECUTION_ROLE`; null if it is unknown. */
             role: ("all" | "api" | "runner") | null;
+            /** @description The pools that it serves (`EXECUTION_POOL`); null if they are unknown. */
+            pools: string[] | null;
             /**
              * Format: date-time
              * @description When it started.
@@ -5517,10 +5552,30 @@ export interface components {
                 http: components["schemas"]["RunnerSlots"];
             };
         };
+        /** @description Counts by the kind of slots. */
+        RunnerPoolCounts: {
+            /** @description For commands. */
+            process: number;
+            /** @description For HTTP calls. */
+            http: number;
+        };
+        /** @description A pool of servers. */
+        RunnerPool: {
+            /** @description Its name. */
+            name: string;
+            /** @description Executions that wait for a slot of it. */
+            queued: components["schemas"]["RunnerPoolCounts"];
+            /** @description Slots of the servers that serve it. */
+            slots: components["schemas"]["RunnerPoolCounts"];
+            /** @description Names of these servers; empty if no server serves it. */
+            servers: string[];
+        };
         /** @description Servers. */
         RunnerList: {
             /** @description The longest running first. */
             items: components["schemas"]["Runner"][];
+            /** @description Pools that servers serve or that executions wait for, by name. */
+            pools: components["schemas"]["RunnerPool"][];
         };
         /** @description Statistics of the cache since the start of the server. */
         CacheStats: {

@@ -140,7 +140,7 @@ t.test(
       body: { type: 'urn:execd:error:limit_reached' },
     });
     t.match(await call('POST', '/v1/executions', { ...gpu, pool: 'GPU 1' }), {
-      status: 422,
+      status: 400,
       body: {
         errors: [{ field: '/pool', message: /^is "GPU 1"; the name of a pool must be 1 to 63 of a-z/ }],
       },
@@ -170,7 +170,7 @@ t.test(
     );
     for (let i = 0; i < 62; i++) await submit(shell('true', { pool: `p${i}` }));
     t.match(await call('POST', '/v1/executions', { ...gpu, pool: 'one-more' }), {
-      status: 422,
+      status: 400,
       body: {
         errors: [
           { field: '/pool', message: /is "one-more"; executions wait for 64 other pools, .* at most 64/ },

@@ -218,7 +218,7 @@ t.test('the policy file names the pools that a user may name, also without namin
   t.match(await s.as('root')(echo({ pool: 'x86' })), { status: 202 });
   const { status, text } = await s.reload('users: { ann: { may_run: any, pools: [Gpu] } }');
   t.equal(status, 422, text);
-  t.match(text, /pools.*"Gpu"; the name of a pool must be 1 to 63/);
+  t.match(text, /users\.ann\.pools\[0\].*Gpu.*; the name of a pool must be 1 to 63/);
 });
 
 t.test('a result of another policy version is not used', async (t) => {
