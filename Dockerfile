@@ -17,10 +17,10 @@ RUN apt-get update \
   && apt-get install -y --no-install-recommends gcc libc6-dev \
   && rm -rf /var/lib/apt/lists/*
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build-native.sh scripts/bundle.ts scripts/build-console.ts ./scripts/
+COPY scripts/build-native.sh scripts/bundle.ts scripts/build-console.ts scripts/sbom.ts ./scripts/
 COPY src ./src
 COPY console ./console
-RUN npm run build:native && npm run build
+RUN npm run build:native && npm run build && node scripts/sbom.ts --omit optional > sbom.cdx.json
 
 # ------------------------------------------------------------------------------- production dependencies
 FROM ${NODE_IMAGE} AS dependencies
@@ -28,7 +28,6 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/npm-cache \
   npm ci --cache /npm-cache --omit=dev --omit=optional --ignore-scripts
-RUN npm run --silent sbom -- --omit optional > sbom.cdx.json
 
 # ----------------------------------------------------------------------------------------------- runtime
 FROM ${NODE_IMAGE} AS runtime
@@ -50,9 +49,9 @@ RUN groupadd --gid 10001 execd \
 
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
-COPY --from=dependencies /app/sbom.cdx.json ./
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/build ./build
+COPY --from=build /app/sbom.cdx.json ./
 COPY package.json ./
 
 # Within a container the loopback reaches nobody, so it listens everywhere. It then starts only with

@@ -1,5 +1,6 @@
 // The Dockerfile is held against the manifests, the settings and the project.
 import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.ts';
 import { isLoopback } from '../../src/config/settings.ts';
@@ -71,4 +72,20 @@ t.test('the build sees what it copies and nothing else', async (t) => {
     .flatMap((line) => line.split(' ').slice(1, -1));
   t.same(seen.map((line) => line.slice(1)).sort(), [...new Set(copied)].sort());
   t.ok(seen.every((line) => line.startsWith('!') && existsSync(line.slice(1))));
+});
+
+t.test('the bill of materials has every package that is shipped', async (t) => {
+  const made = spawnSync(process.execPath, ['scripts/sbom.ts', '--omit', 'optional'], { encoding: 'utf8' });
+  const { components } = JSON.parse(made.stdout) as { components: { name: string; version: string }[] };
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { version: string; dev?: boolean; optional?: boolean }>;
+  };
+  const shipped = Object.entries(packages)
+    .filter(([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true)
+    .map(([path, { version }]) => `${path.split('node_modules/').at(-1)}@${version}`);
+  const listed = components.map(({ name, version }) => `${name}@${version}`);
+  t.same(
+    shipped.filter((one) => !listed.includes(one)),
+    [],
+  );
 });
