@@ -380,3 +380,23 @@ const bound = (listener: FeedListener): FeedListener => ({
   gap: (upTo) => listener.gap(upTo),
   signal: (signal) => listener.signal(signal),
 });
+
+t.test('an event of a monitor is added by one of the engines, once, though both wait for it', async (t) => {
+  const { front, worker } = await pair(t);
+  const told: string[] = [];
+  for (const { engine } of [front, worker])
+    engine.listen(({ type, executionId }) => {
+      if (type === 'late_start' || type === 'late') told.push(`${type} ${executionId}`);
+    });
+  for (let n = 0; n < 2; n++) await front.submit();
+  await heard('the slots are taken', () => worker.runner.live.length === 2);
+  const { id } = await front.submit({ monitor: { late_start_ms: 1000, late_ms: 2000 } });
+  await worker.submit({ kind: 'exec', program: 'true' });
+  await heard('both know of it', async () => (await worker.engine.stats()).counts.pending === 2);
+  await front.clock.advance(1000);
+  await heard('it is reported', () => told.length > 0);
+  await front.clock.advance(1000);
+  await heard('it is reported', () => told.length > 1);
+  t.same(told, [`late_start ${id}`, `late ${id}`]);
+  t.equal((await front.get(id)).eventSequence, 4);
+});
