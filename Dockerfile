@@ -20,7 +20,12 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build-native.sh scripts/bundle.ts scripts/build-console.ts scripts/sbom.ts ./scripts/
 COPY src ./src
 COPY console ./console
-RUN npm run build:native && npm run build && node scripts/sbom.ts --omit optional > sbom.cdx.json
+COPY scripts/build-guide.ts ./scripts/
+COPY scripts/guide ./scripts/guide
+COPY README.md CONTRIBUTING.md .env.example ./
+COPY docs ./docs
+RUN npm run build:native && npm run build && npm run build:guide \
+  && node scripts/sbom.ts --omit optional > sbom.cdx.json
 
 # ------------------------------------------------------------------------------- production dependencies
 FROM ${NODE_IMAGE} AS dependencies

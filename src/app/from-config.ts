@@ -20,6 +20,7 @@ import { eventLog } from '../observe/event-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ConsoleOptions } from '../http/console/routes.ts';
 import { guardedConnector, SandboxProxy } from '../runners/requests/sandbox-proxy.ts';
+import type { GuideOptions } from '../http/guide/routes.ts';
 import { RequestRunner, type RequestRunnerOptions } from '../runners/requests/http.ts';
 import { fetchPlain } from '../runners/requests/fetch-plain.ts';
 import { GuardedSender } from '../runners/requests/webhook-sender.ts';
@@ -175,6 +176,13 @@ const CONSOLE = fileURLToPath(new URL('../../dist/console', import.meta.url));
 /** Null: no console is wanted. */
 export function consoleOf(config: Config, dir = CONSOLE): ConsoleOptions | null {
   return config.EXECUTION_CONSOLE ? { path: config.EXECUTION_CONSOLE_PATH, dir } : null;
+}
+
+const DOCS_SITE = fileURLToPath(new URL('../../dist/guide', import.meta.url));
+
+/** Null: no docs site is wanted. */
+export function guideOf(config: Config, dir = DOCS_SITE): GuideOptions | null {
+  return config.EXECUTION_GUIDE ? { dir } : null;
 }
 
 export function limitsOf(config: Config): SpecLimits {

@@ -68,6 +68,8 @@ export interface Overrides {
   sender?: (real: WebhookSender) => WebhookSender;
   /** Directory of the built console. */
   consoleDir?: string;
+  /** Directory of the built docs site. */
+  guideDir?: string;
   /** Further ones. */
   handlers?: readonly EventHandler[];
 }

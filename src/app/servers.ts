@@ -7,7 +7,7 @@ import { isLoopback } from '../config/settings.ts';
 import { ofComponent } from '../domain/ports/component-log.ts';
 import type { Engine } from '../engine/engine.ts';
 import { buildMetricsServer, buildServer } from '../http/server.ts';
-import { consoleOf, limitsOf, operationDefaults } from './from-config.ts';
+import { consoleOf, guideOf, limitsOf, operationDefaults } from './from-config.ts';
 import type { Listeners } from './listeners.ts';
 import { mcpServing } from './mcp-serving.ts';
 import type { Parts, Setting } from './parts.ts';
@@ -52,6 +52,7 @@ export async function buildServers(
     usageOf: (pid) => liveUsage(pid),
     settings: shownSettings(config),
     console: consoleOf(config, overrides.consoleDir),
+    guide: guideOf(config, overrides.guideDir),
     mcp: config.EXECUTION_MCP ? mcpServing({ clock, log: ofComponent(log, 'mcp') }) : null,
     operations: {
       operations,

@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 1647fd36a395c31bcbe376bbd5fd324e7fb5e3b6b53e8af8544ccf23398dd272.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 9ef4cbf3f33cdbf247bdd0966ad45e9962bde6f13cf97e4bb5246f633d3c76f1.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -4363,7 +4363,7 @@ export interface components {
             message: string;
         };
         PlanRequest: {
-            /** @description your own id: a second plan with the same id within 24 hours is the first one; shown as client_id */
+            /** @description Your own id, shown as `client_id`. Within 24 hours, a second request with the same id returns the first plan. */
             id?: string;
             /** @description A text of your choice. */
             description?: string;
@@ -5819,7 +5819,7 @@ export interface components {
             failures: number;
             /** @description Time between opening and the first probe, milliseconds. */
             open_ms: number;
-            /** @description Each probe that fails doubles that time, up to this many milliseconds; without it the time stays. */
+            /** @description Each probe that fails doubles `open_ms`, up to this many milliseconds. Without it, `open_ms` does not change. */
             max_open_ms?: number;
             /** @description Successful probes in a row that close it. */
             probes: number;
@@ -5841,7 +5841,7 @@ export interface components {
             window_ms: number;
             /** @description Time between opening and the first probe, milliseconds. */
             open_ms: number;
-            /** @description Each probe that fails doubles that time, up to this many milliseconds; without it the time stays. */
+            /** @description Each probe that fails doubles `open_ms`, up to this many milliseconds. Without it, `open_ms` does not change. */
             max_open_ms?: number;
             /** @description Successful probes in a row that close it. */
             probes: number;
@@ -5863,7 +5863,7 @@ export interface components {
             min_calls?: number;
             /** @description Time between opening and the first probe, milliseconds. */
             open_ms: number;
-            /** @description Each probe that fails doubles that time, up to this many milliseconds; without it the time stays. */
+            /** @description Each probe that fails doubles `open_ms`, up to this many milliseconds. Without it, `open_ms` does not change. */
             max_open_ms?: number;
             /** @description Successful probes in a row that close it. */
             probes: number;

@@ -122,6 +122,12 @@ export const SETTINGS = {
     unit: 'path',
     about: 'Path of the web console on this server.',
   },
+  EXECUTION_GUIDE: {
+    schema: flag,
+    default: 'true',
+    unit: 'true | false',
+    about: 'Serve the docs site, which `npm run build:guide` builds, at /docs/guide.',
+  },
   EXECUTION_MCP: {
     schema: flag,
     default: 'true',

@@ -59,6 +59,7 @@ import { runnerRoutes } from './ops/runners.ts';
 import { settingsRoute, type ShownSetting } from './ops/settings.ts';
 import { DOCS, MAIN_LINKS, METRICS_LINKS, rootRoute } from './ops/root.ts';
 import { type ConsoleOptions, consoleRoutes, type SendPage } from './console/routes.ts';
+import { GUIDE, type GuideOptions, guideRoutes } from './guide/routes.ts';
 import { mcpRoute, type McpRouteOptions } from './mcp/routes.ts';
 import { scheduleBodies } from './schedules/schedule-schemas.ts';
 import { scheduleRoutes } from './schedules/routes.ts';
@@ -102,6 +103,7 @@ export interface ServerOptions {
   settings: readonly ShownSetting[];
   /** Null: there is none. */
   console: ConsoleOptions | null;
+  guide: GuideOptions | null;
   /** Null: there is no MCP endpoint. */
   mcp: McpRouteOptions['load'] | null;
   /** Null: no traces are recorded. */
@@ -219,7 +221,9 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   if (options.mcp !== null) mcpRoute(app, { ...options, load: options.mcp });
   const toDocs: SendPage = async (_request, reply) => reply.redirect(DOCS, 302);
   const page = options.console === null ? toDocs : await consoleRoutes(app, options.console);
-  rootRoute(app, { version, links: MAIN_LINKS, page });
+  if (options.guide !== null) await app.register(guideRoutes, { prefix: GUIDE, ...options.guide });
+  const links = options.guide === null ? MAIN_LINKS : { guide: GUIDE, ...MAIN_LINKS };
+  rootRoute(app, { version, links, page });
   return app;
 }
 

@@ -1,6 +1,7 @@
 // What is around every screen: where one is, who one is, and whether execd can be reached.
 import type { ReactNode } from 'react';
 import { Link, useRoute } from 'wouter';
+import { EXECD_URL } from '../session/place.ts';
 import { useMe, useReach, useTab } from '../session/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { ShortcutHelp } from './shortcuts.tsx';
@@ -33,6 +34,9 @@ export function Shell({ children }: { children: ReactNode }) {
             System
           </Place>
           <SubmitPlace />
+          <a className="place" href={`${EXECD_URL}/docs/guide/`}>
+            Help
+          </a>
         </nav>
         <div className="bar-end">
           <ReachLine />

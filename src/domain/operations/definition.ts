@@ -29,7 +29,7 @@ const everyBreaker = {
     .min(1)
     .max(WEEK_MS)
     .optional()
-    .describe('each probe that fails doubles `open_ms`, up to here; without it that stays'),
+    .describe('each probe that fails doubles `open_ms`, up to this; default: `open_ms` does not change'),
   probes: z.int().min(1).max(100).default(1).describe('successes in a row that close it again'),
   count_user_faults: z.boolean().default(false).describe('whether faults of the caller or the command count'),
 };
@@ -46,7 +46,7 @@ const count = {
   type: z.literal('count'),
   ratio: z.number().gt(0).max(1).default(0.5).describe('part of failures that opens it'),
   size: z.int().min(1).max(10_000).default(100).describe('the last calls, of which the failures are counted'),
-  min_calls: z.int().min(1).max(10_000).optional().describe('calls before it may open; without it `size`'),
+  min_calls: z.int().min(1).max(10_000).optional().describe('calls before it may open; default: `size`'),
   ...everyBreaker,
 };
 const sampling = {

@@ -148,7 +148,7 @@ const planFields = z.strictObject({
   id: idempotencyKey
     .optional()
     .describe(
-      'your own id: a second plan with the same id within 24 hours is the first one; shown as client_id',
+      'Your own id, shown as `client_id`. Within 24 hours, a second request with the same id returns the first plan.',
     ),
   ...planShape,
   webhook: webhook.optional(),

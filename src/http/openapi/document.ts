@@ -15,7 +15,9 @@ disk before it responds, so that nothing that it has accepted is lost.
 Submit an execution with \`POST /v1/executions\`, wait for it with \`Prefer: wait=N\` or \`GET /v1/executions/{id}?wait=N\`, and
 follow its output with \`GET /v1/executions/{id}/logs?follow=true\`.
 
-Every error is a problem document (RFC 9457) with a stable \`type\`. Unknown fields and query parameters are rejected.`;
+Every error is a problem document (RFC 9457) with a stable \`type\`. execd rejects unknown fields and query parameters.
+
+The [guide](/docs/guide/) describes how executions behave.`;
 
 /** In the order in which /docs shows them. */
 const TAGS = [

@@ -57,7 +57,7 @@ const everyBreaker = {
   max_open_ms: ms
     .optional()
     .describe(
-      'Each probe that fails doubles that time, up to this many milliseconds; without it the time stays.',
+      'Each probe that fails doubles `open_ms`, up to this many milliseconds. Without it, `open_ms` does not change.',
     ),
   probes: count.describe('Successful probes in a row that close it.'),
   count_user_faults: z.boolean().describe('Whether failures of the request or command count.'),

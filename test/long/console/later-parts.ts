@@ -1,4 +1,5 @@
 // Approvals, signals, schedules, files, pauses and explanations in the browser.
+import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { until } from '../../helpers/processes.ts';
 import { check } from '../support.ts';
@@ -6,6 +7,30 @@ import type { Part } from './world.ts';
 import { closed } from './world.ts';
 
 export const LATER_PARTS: Record<string, Part> = {
+  async guide({ open }) {
+    execFileSync(process.execPath, ['scripts/build-guide.ts'], { stdio: 'inherit' });
+    const isDark = "document.documentElement.classList.contains('dark')";
+    const tab = await open('/');
+    const { page } = tab;
+    await page.getByRole('link', { name: 'Help' }).click();
+    await page.getByRole('heading', { name: 'execd', level: 1 }).waitFor();
+    check(new URL(page.url()).pathname === '/docs/guide/index.html', 'the console leads to the docs site');
+    await page.getByRole('link', { name: 'Executions', exact: true }).first().click();
+    await page.getByRole('heading', { name: 'Kinds' }).waitFor();
+    const colours =
+      "new Set([...document.querySelectorAll('pre code span')].map((it) => getComputedStyle(it).color)).size";
+    check(Number(await page.evaluate(colours)) > 2, 'code has its colours');
+    await page.getByRole('switch').first().click();
+    check((await page.evaluate(isDark)) === true, 'it can be dark');
+    await page.keyboard.press('/');
+    await page.getByRole('searchbox').fill('retention');
+    await page.locator('.result', { hasText: 'Retention' }).first().waitFor();
+    check(true, 'the search finds words of other pages');
+    await page.reload();
+    await page.getByRole('heading', { name: 'Kinds' }).waitFor();
+    check((await page.evaluate(isDark)) === true, 'and stays so');
+    await closed(tab, 'guide');
+  },
   async approvals({ open, server, shown }) {
     const tab = await open('/approvals');
     const { page } = tab;
