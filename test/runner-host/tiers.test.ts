@@ -311,6 +311,28 @@ for (const name of ['sandbox', 'sandbox, uid'] as const) {
 
   at(
     name,
+    'what the server says before it closes arrives, also where the command still sends',
+    async (t, tier) => {
+      const host = await greeted(t, tier);
+      const { path } = await proxySocket(t, 'no', (socket) =>
+        socket.once('data', () => socket.write('no', () => socket.destroy())),
+      );
+      const script = `
+import socket, threading
+one = socket.create_connection(('127.0.0.1', 3128))
+def send():
+  try: one.sendall(bytes(20_000_000)); one.shutdown(socket.SHUT_WR)
+  except OSError as error: print(error)
+sender = threading.Thread(target=send); sender.start()
+got = b''
+while part := one.recv(65536): got += part
+sender.join(); print(got.decode())`;
+      t.equal(await said(host, '', { proxy: path, program: '/usr/bin/python3', args: ['-c', script] }), 'no');
+    },
+  );
+
+  at(
+    name,
     'its proxy carries many bytes both ways, and no more connections at a time than 64',
     async (t, tier) => {
       const host = await greeted(t, tier);

@@ -25,8 +25,8 @@
 /** One direction of a connection. */
 struct flow {
   uint32_t from, to;
-  /** The side that it is read from has ended; and the other side has been told. */
-  bool is_read, is_told;
+  /** The side that it is read from has ended; the other side has been told; that takes nothing any more. */
+  bool is_read, is_told, is_lost;
   uint8_t buffer[BUFFER_BYTES];
 };
 
@@ -100,27 +100,31 @@ static void end_connection(size_t i) {
 
 static bool is_later(void) { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-/** Moves at most a buffer from one side to the other. False when the connection is of no use any more. */
-static bool move(struct flow *flow, int from, int to) {
+/** Moves at most a buffer from one side to the other. */
+static void move(struct flow *flow, int from, int to) {
   if (flow->from == flow->to && !flow->is_read) {
     ssize_t got = read(from, flow->buffer, sizeof flow->buffer);
-    if (got < 0 && !is_later()) return false;
-    flow->is_read = got == 0;
+    flow->is_read = got == 0 || (got < 0 && !is_later());
     flow->from = 0;
     flow->to = got > 0 ? (uint32_t)got : 0;
   }
-  if (flow->from < flow->to) {
+  if (flow->from < flow->to && !flow->is_lost) {
     ssize_t put = send(to, flow->buffer + flow->from, flow->to - flow->from, MSG_NOSIGNAL);
-    if (put < 0 && !is_later()) return false;
+    flow->is_lost = put < 0 && !is_later();
     if (put > 0) flow->from += (uint32_t)put;
   }
-  if (flow->is_read && flow->from == flow->to && !flow->is_told) {
-    flow->is_told = true;
-    // The other direction may go on.
-    if (shutdown(to, SHUT_WR) < 0 && errno != ENOTCONN) return false;
-  }
-  return true;
+  if (flow->is_lost) flow->from = flow->to;
+  if (!flow->is_read || flow->from < flow->to || flow->is_told) return;
+  flow->is_told = true;
+  // The other direction may go on.
+  shutdown(to, SHUT_WR);
 }
+
+/**
+ * Whether it is of use yet. What the server does not take any more is read and thrown away, or the command would not get
+ * what the server has said before it closed, such as that a host is refused; without the command, all is over.
+ */
+static bool is_alive(const struct flow flows[2]) { return !flows[1].is_lost && !(flows[0].is_told && flows[1].is_told); }
 
 size_t relay_wait(struct pollfd *sources) {
   if (listener < 0) return 0;
@@ -146,9 +150,9 @@ void relay_turn(const struct pollfd *sources) {
   for (size_t i = count; i-- > 0;) {
     struct connection *connection = connections[i];
     if (sources[1 + 2 * i].revents == 0 && sources[2 + 2 * i].revents == 0) continue;
-    bool is_alive = move(&connection->flows[0], connection->fds[0], connection->fds[1]) &&
-                    move(&connection->flows[1], connection->fds[1], connection->fds[0]);
-    if (!is_alive || (connection->flows[0].is_told && connection->flows[1].is_told)) end_connection(i);
+    move(&connection->flows[0], connection->fds[0], connection->fds[1]);
+    move(&connection->flows[1], connection->fds[1], connection->fds[0]);
+    if (!is_alive(connection->flows)) end_connection(i);
   }
   if (sources[0].revents != 0) take();
 }
