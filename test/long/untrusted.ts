@@ -5,6 +5,7 @@ import {
   chmodSync,
   cpSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
@@ -20,7 +21,10 @@ function makeRoot(root: string): void {
   const ask = (code: string) => execFileSync('python3', ['-c', code], { encoding: 'utf8' }).trim();
   const python = realpathSync(ask('import sys; print(sys.executable)'));
   const library = ask('import sysconfig; print(sysconfig.get_paths()["stdlib"])');
-  const linked = execFileSync('ldd', [python, realpathSync('/bin/sh')], { encoding: 'utf8' });
+  const parts = join(library, 'lib-dynload');
+  const modules = readdirSync(parts).filter((name) => name.endsWith('.so'));
+  const programs = [python, realpathSync('/bin/sh'), ...modules.map((name) => join(parts, name))];
+  const linked = execFileSync('ldd', programs, { encoding: 'utf8' });
   const copies = new Map([
     [python, '/usr/bin/python3'],
     [realpathSync('/bin/sh'), '/usr/bin/sh'],
