@@ -114,3 +114,13 @@ t.test('the age of the queue is read from an index', (t) => {
   t.match(plan, [{ detail: /executions_queue_age/ }]);
   t.end();
 });
+
+t.test('a claim finds what waits for its pools in an index, and reads nothing of other pools', (t) => {
+  const { query } = storeOf();
+  const plan =
+    query(`EXPLAIN QUERY PLAN SELECT seq FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL
+    AND pool = 'process:gpu' AND priority = 0 AND user_id = 'ann' AND seq > 0 ORDER BY seq LIMIT 9 + 0`);
+  t.match(plan, [{ detail: /executions_turns \(pool=\? AND priority=\? AND user_id=\? AND seq>\?\)/ }]);
+  t.equal(plan.length, 1, 'nothing is sorted');
+  t.end();
+});

@@ -7,7 +7,8 @@ import type { KeyRequest } from '../../src/domain/access/api-key-schema.ts';
 import type { ReplicaFacts } from '../../src/domain/ports/replica.ts';
 import { OWN_COLUMNS, TABLES } from '../../src/domain/ports/transfer.ts';
 import { openKeyTable } from '../../src/store/postgres/key-table.ts';
-import { Database } from '../../src/store/postgres/database.ts';
+import { type Connection, Database, type Value } from '../../src/store/postgres/database.ts';
+import { heads } from '../../src/store/postgres/waiting.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
 import { FITS_SINCE, MIGRATIONS as STEPS } from '../../src/store/postgres/schema.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
@@ -218,6 +219,56 @@ t.test(
     }
   },
 );
+
+t.test('a claim reads nothing of what waits for other pools, however much that is', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const store = await openStore(t, contractUrl);
+  const spec = { kind: 'exec', program: 'true', pool: 'gpu' } as const;
+  await store.commit([[accept(newExecution({ spec }))], [accept(newExecution())]]);
+  const connection = await new Database({ url: contractUrl, connections: 1, name: 'a look' }).connect();
+  t.teardown(() => connection.close());
+  const columns = await connection.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'execd' AND table_name = 'executions'
+      AND column_name NOT IN ('seq', 'id', 'run_id')`,
+  );
+  const names = columns.map(({ name }) => name).join(', ');
+  await connection.send(
+    `INSERT INTO execd.executions (seq, id, run_id, ${names}) SELECT 1000 + i, 'crowd' || i, 'crowd' || i, ${names}
+      FROM execd.executions, generate_series(1, 10000) i WHERE pool = 'process:gpu'`,
+  );
+  await connection.send('ANALYZE execd.executions');
+  const read = new Map<string, number>();
+  const count = (node: Looked): void => {
+    const rows = node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0));
+    if (node['Relation Name'] === 'executions')
+      read.set(node['Node Type'], (read.get(node['Node Type']) ?? 0) + rows);
+    for (const inner of node.Plans ?? []) count(inner);
+  };
+  const looking = {
+    async query(text: string, values: readonly Value[]) {
+      const [{ 'QUERY PLAN': plan }] = (await connection.query(
+        `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
+        values,
+      )) as [{ 'QUERY PLAN': string | [{ Plan: Looked }] }];
+      count((typeof plan === 'string' ? (JSON.parse(plan) as [{ Plan: Looked }]) : plan)[0].Plan);
+      return [];
+    },
+  } as unknown as Connection;
+  const place = { pool: 'process', priority: 0, userId: 'ann', key: null } as const;
+  await heads(looking, [{ place, afterSeq: 0, limit: 20 }]);
+  const rows = [...read.values()].reduce((a, b) => a + b, 0);
+  t.ok(rows > 0 && rows < 10, `${rows} rows of executions were read: ${JSON.stringify([...read])}`);
+});
+
+/** A step of a plan of PostgreSQL, as far as it says what it has read. */
+interface Looked {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  Plans?: Looked[];
+}
 
 t.test('a server that is too old, or cannot be written to, is refused', async (t) => {
   const server = { version: 130_004, name: '13.4', encoding: 'UTF8', standby: false, database: 'x' };

@@ -140,16 +140,17 @@ function isSame(one: Place | null, other: Place | null): boolean {
 
 const COUNTED = `SELECT pool, priority, user_id, concurrency_key, count(*) AS n FROM execd.executions
   WHERE phase = 'queued' GROUP BY pool, priority, user_id, concurrency_key`;
-// The two halves are those of two indexes.
-const PLACE = `x.phase = 'queued' AND x.pool = l.pool AND x.priority = l.priority AND x.user_id = l.user_id
-      AND x.seq > l.after`;
-const HEADS = `WITH found AS (SELECT h.seq FROM
+// The two halves are those of two indexes. The order begins with the user, and the user is not said to be equal: otherwise
+// PostgreSQL may look for the place in the order of all executions, past everything that waits elsewhere.
+const PLACE = `x.phase = 'queued' AND x.pool = l.pool AND x.priority = l.priority
+      AND (x.user_id, x.seq) > (l.user_id, l.after) AND x.user_id <= l.user_id`;
+// As an array, so that rows are fetched one by one, however many PostgreSQL expects.
+const HEADS = `${EXECUTION_ROWS} WHERE e.seq = ANY(ARRAY(SELECT h.seq FROM
     unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
       AS l (pool, priority, user_id, key, after, most)
     CROSS JOIN LATERAL (
       (SELECT x.seq FROM execd.executions x WHERE ${PLACE} AND l.key IS NULL AND x.concurrency_key IS NULL
-        ORDER BY x.seq LIMIT l.most)
+        ORDER BY x.user_id, x.seq LIMIT l.most)
       UNION ALL
       (SELECT x.seq FROM execd.executions x WHERE ${PLACE} AND x.concurrency_key = l.key
-        AND x.concurrency_key IS NOT NULL ORDER BY x.seq LIMIT l.most)) h)
-  ${EXECUTION_ROWS} JOIN found f ON f.seq = e.seq ORDER BY e.seq`;
+        AND x.concurrency_key IS NOT NULL ORDER BY x.user_id, x.seq LIMIT l.most)) h)) ORDER BY e.seq`;
