@@ -1,5 +1,4 @@
 // Pools of servers: a server serves some pools, an execution asks for one, and only servers of that pool start it.
-import { z } from 'zod';
 import type { SlotKind } from './kinds.ts';
 
 /** The pool of what names none, and of servers that are started without EXECUTION_POOL. */
@@ -7,15 +6,6 @@ export const DEFAULT_POOL = 'default';
 
 /** Pools, beside those of this server, that executions may wait for at a time: more names are refused. */
 export const MAX_OTHER_POOLS = 64;
-
-const NAME = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
-const isPoolName = (name: string): boolean => NAME.test(name);
-
-/** A pool as a request, a policy or a setting names it. */
-export const poolName = z.string().refine(isPoolName, {
-  error: ({ input }) =>
-    `is ${JSON.stringify(String(input).slice(0, 80))}; the name of a pool must be 1 to 63 of a-z 0-9 _ . - and begin with a letter or digit`,
-});
 
 /** Of work: a plan and a wait have none, since they take no slot. */
 export const poolOf = (work: object): string => (work as { pool?: string | undefined }).pool ?? DEFAULT_POOL;

@@ -8,7 +8,7 @@ import type { TemplateLimits } from '../execution/execution.ts';
 import { bothOf, type Confinement, type IsolationTier, NOT_CONFINED, tierFor } from '../isolation.ts';
 import type { Issue } from '../issues.ts';
 import { narrowest, NO_LIMITS } from '../limits.ts';
-import { poolName } from '../pools.ts';
+import { poolName } from '../pool-name.ts';
 import { priority, type Spec } from '../spec/spec.ts';
 
 /** How much of the service a user may take. Null is without a bound of its own. */

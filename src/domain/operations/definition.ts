@@ -1,7 +1,7 @@
 // What an operations file may say: its schemas, with the defaults that do not depend on the server.
 import { z } from 'zod';
 import { hasSteps, RUN_KINDS, takesProcess } from '../kinds.ts';
-import { poolName } from '../pools.ts';
+import { poolName } from '../pool-name.ts';
 import type { ParamsSchema } from './params-schema.ts';
 import { hook } from './hook.ts';
 import { priceSchema } from '../credits/price-schema.ts';

@@ -9,7 +9,7 @@ import { httpUrl } from './http-url.ts';
 import { webhookEvents, webhookSecret, withResult } from '../webhook-schema.ts';
 import { CACHE_MODES, CACHE_SCOPES } from '../cache.ts';
 import { NO_LIMITS, type ResourceLimits } from '../limits.ts';
-import { poolName } from '../pools.ts';
+import { poolName } from '../pool-name.ts';
 import { limitsShape } from './limits-schema.ts';
 import { progress } from './progress.ts';
 import { network } from '../network.ts';

@@ -49,9 +49,9 @@ export function whyWaiting(execution: PendingExecution, facts: QueueFacts): WhyW
   };
 }
 
-const SLOTS: Record<SlotKind, string> = {
-  process: 'EXECUTION_MAX_CONCURRENT',
-  http: 'EXECUTION_MAX_CONCURRENT_HTTP',
+const SLOTS: Record<SlotKind, { name: string; setting: string }> = {
+  process: { name: 'process', setting: 'EXECUTION_MAX_CONCURRENT' },
+  http: { name: 'HTTP', setting: 'EXECUTION_MAX_CONCURRENT_HTTP' },
 };
 
 const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => string> = {
@@ -75,7 +75,7 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
       ? `It waits for a slot of a server of its pool ${quoted(pool.name)}: ${pool.servers.join(', ')}. ${aheadWords(place)}`
       : slots.total === 0 || drain !== null
         ? `It waits for a slot of another server: ${drain === null ? 'this one runs nothing (EXECUTION_ROLE)' : drainWords(drain)}. ${aheadWords(place)}`
-        : `All ${slots.total} ${slots.kind === 'http' ? 'HTTP' : 'process'} slots are in use (${SLOTS[slots.kind]}). ${aheadWords(place)}`,
+        : `All ${slots.total} ${SLOTS[slots.kind].name} slots are in use (${SLOTS[slots.kind].setting}). ${aheadWords(place)}`,
   turn: (_execution, { place }) => `A slot is free and it is about to start. ${aheadWords(place)}`,
 };
 
