@@ -2,8 +2,10 @@
 import t from 'tap';
 import { progress } from '../../src/domain/spec/progress.ts';
 import { ProgressLines } from '../../src/domain/progress-lines.ts';
-import { lastLines, readLine } from '../../src/http/executions/progress.ts';
+import { lastLines, ProgressReader, readLine } from '../../src/http/executions/progress.ts';
 import { liveUsage } from '../../src/runners/commands/live-usage.ts';
+import type { Caller } from '../../src/domain/spec/access.ts';
+import type { ExecutionView } from '../../src/engine/engine.ts';
 import { service } from '../helpers/build.ts';
 import { openStream } from '../helpers/sse.ts';
 import { until } from '../helpers/processes.ts';
@@ -63,6 +65,18 @@ t.test(
     t.equal(lines.last?.message, 'a *** and ***');
   },
 );
+
+t.test('however many ask at once, a command is looked at once', async (t) => {
+  let [now, looks] = [1000, 0];
+  const usageOf = () => ({ cpuMs: (looks += 1), memoryBytes: 4096 });
+  const reader = new ProgressReader({ engine: {} as never, clock: { now: () => now }, usageOf });
+  const execution = { status: 'running', attempts: [{}], work: {}, spec: { kind: 'exec' }, runId: 'r' };
+  const view = { execution, startedAt: 1, pid: 7 } as unknown as ExecutionView;
+  const used = async () => (await reader.of({} as Caller, view))?.cpu_ms;
+  for (let i = 0; i < 50; i++) t.equal(await used(), 1);
+  now += 500;
+  t.equal(await used(), 2);
+});
 
 t.test('while a command runs, readers see how far it is, also in its plan', async (t) => {
   const s = await service(t);

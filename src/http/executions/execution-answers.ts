@@ -50,23 +50,23 @@ export class ExecutionAnswers {
     this.#deps = deps;
   }
 
-  /** An execution as this caller may see it. */
-  send(
+  /** An execution as this caller may see it: the body, which the handler returns. A handler that returns the reply costs listeners. */
+  bodyOf(
     request: FastifyRequest,
     reply: FastifyReply,
     view: ExecutionView & { progress?: ProgressWire | null },
     body = this.#bodyOf(request, view),
-  ): FastifyReply {
+  ): string {
     reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
-    return reply.send(body);
+    return body;
   }
 
-  /** Answers an accepted execution: 200 when it has finished, else 202, after the wait that was asked for. */
-  async sendAccepted(
+  /** The body of the answer to an accepted execution: 200 when it has finished, else 202, after the wait that was asked for. */
+  async acceptedBody(
     request: FastifyRequest,
     reply: FastifyReply,
     submitted: Submitted,
-  ): Promise<FastifyReply> {
+  ): Promise<string | ExecutionWire> {
     const { engine, clock } = this.#deps;
     const { id, spec } = submitted.execution;
     request.auditFacts = acceptedFacts(spec, submitted.execution, submitted.isReplay);
@@ -84,11 +84,11 @@ export class ExecutionAnswers {
     if (storedAt !== null)
       reply.header('age', String(Math.max(0, Math.floor((clock.now() - storedAt) / 1000))));
     reply.code(isDone ? 200 : 202).header('location', `/v1/executions/${id}`);
-    if (submitted.webhookSecret !== null) return reply.send(withSecret(view, submitted.webhookSecret));
+    if (submitted.webhookSecret !== null) return withSecret(view, submitted.webhookSecret);
     const { like } = submitted;
     // Answers from the cache have no log whose place could be shown.
-    if (like === undefined) return this.send(request, reply, view);
-    return this.send(
+    if (like === undefined) return this.bodyOf(request, reply, view);
+    return this.bodyOf(
       request,
       reply,
       view,

@@ -91,7 +91,12 @@ export interface ProgressDeps {
   engine: Pick<Engine, 'openLog' | 'report'>;
   clock: Pick<Clock, 'now'>;
   /** What the processes below one use now; null when it is not here. */
-  usageOf: (pid: number) => { cpuMs: number; memoryBytes: number } | null;
+  usageOf: (pid: number) => Usage | null;
+}
+
+interface Usage {
+  cpuMs: number;
+  memoryBytes: number;
 }
 
 /** What was seen holds so long. */
@@ -104,6 +109,7 @@ export class ProgressReader {
   readonly #deps: ProgressDeps;
   readonly #patterns = patterns();
   readonly #seen = new LRUCache<string, { at: number; said: Said }>({ max: 1000 });
+  readonly #used = new LRUCache<number, { at: number; usage: Usage | null }>({ max: 1000 });
   readonly #runs = new LRUCache<string, { at: number; ms: number | null }>({ max: 1000 });
 
   constructor(deps: ProgressDeps) {
@@ -115,7 +121,7 @@ export class ProgressReader {
     const { execution, startedAt, pid } = view;
     if (execution.status !== 'running' || startedAt === null || execution.attempts.length === 0) return null;
     const said = await this.said(caller, view);
-    const usage = pid === null ? null : this.#deps.usageOf(pid);
+    const usage = pid === null ? null : this.#usageOf(pid);
     const usualMs = await this.#usualMs(caller, operationOf(execution));
     return {
       ...said,
@@ -137,6 +143,16 @@ export class ProgressReader {
     const said = (await this.#read(caller, execution.id, spec)) ?? seen?.said ?? NOTHING;
     this.#seen.set(execution.runId, { at: now, said });
     return said;
+  }
+
+  /** However many ask, the system is looked at once in a while: a look reads two files for each process. */
+  #usageOf(pid: number): Usage | null {
+    const now = this.#deps.clock.now();
+    const used = this.#used.get(pid);
+    if (used !== undefined && Math.abs(now - used.at) < HOLDS_MS) return used.usage;
+    const usage = this.#deps.usageOf(pid);
+    this.#used.set(pid, { at: now, usage });
+    return usage;
   }
 
   async #read(caller: Caller, id: ExecutionId, spec: ProgressSpec): Promise<Said | null> {

@@ -81,7 +81,7 @@ function readRoutes(app: FastifyInstance, { engine, answers, reader }: RouteOpti
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();
       const shown = { ...view, progress: await reader.of(caller, view) };
-      return answers.send(request, reply, shown.progress === null ? view : shown);
+      return answers.bodyOf(request, reply, shown.progress === null ? view : shown);
     },
   });
 
@@ -116,7 +116,7 @@ function changeRoutes(app: FastifyInstance, { engine, requests, answers }: Route
     },
     async handler(request, reply) {
       const { priority = null, timeouts = null } = request.body;
-      return answers.send(
+      return answers.bodyOf(
         request,
         reply,
         await engine.patch(request.caller, request.params.id, { priority, timeouts }),
@@ -143,7 +143,7 @@ function changeRoutes(app: FastifyInstance, { engine, requests, answers }: Route
     async handler(request, reply) {
       const { reason = null, grace_ms: graceMs = null } = request.body;
       const view = await engine.cancel(request.caller, request.params.id, reason, graceMs);
-      return answers.send(request, reply.code(isFinished(view.execution) ? 200 : 202), view);
+      return answers.bodyOf(request, reply.code(isFinished(view.execution) ? 200 : 202), view);
     },
   });
 }

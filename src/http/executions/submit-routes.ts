@@ -48,7 +48,7 @@ export function submitRoute(app: FastifyInstance, { engine, requests, answers }:
       // Of all that repeats itself, what is answered from the cache spends most of its time on being read.
       if (!isRepeated && submitted.execution.cache?.status === 'hit')
         knownBodies.learn(request, request.body);
-      return answers.sendAccepted(request, reply, submitted);
+      return answers.acceptedBody(request, reply, submitted);
     },
   });
 }
@@ -101,7 +101,7 @@ export function rerunRoute(app: FastifyInstance, { engine, answers }: SubmitRout
         trace: readTraceparent(request.headers.traceparent),
         idempotency: idempotencyOf(request, () => ({ rerun_of: id, ...request.body })),
       });
-      return answers.sendAccepted(request, reply, submitted);
+      return answers.acceptedBody(request, reply, submitted);
     },
   });
 }
