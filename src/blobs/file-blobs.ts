@@ -3,8 +3,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Blob, type Blobs, type Hold, TooLargeError } from '../domain/ports/blobs.ts';
+import { dirname, join } from 'node:path';
+import { type Blob, type BlobBatch, type Blobs, type Hold, TooLargeError } from '../domain/ports/blobs.ts';
 import { DigestTurns } from './digest-turns.ts';
 
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -40,13 +40,18 @@ export class FileBlobs implements Blobs {
         await file.datasync();
         const digest = hash.digest('hex');
         hold(digest);
-        return await this.#keep(path, { digest, size });
+        await this.#place([{ path, digest }]);
+        return { digest, size };
       } finally {
         await file.close();
       }
     } finally {
       await rm(path, { force: true });
     }
+  }
+
+  batch(hold: Hold): BlobBatch {
+    return new FileBatch({ dir: join(this.#dir, 'new'), hold, place: (files) => this.#place(files) });
   }
 
   async has(digest: string): Promise<boolean> {
@@ -111,7 +116,8 @@ export class FileBlobs implements Blobs {
     }
     const digest = hash.digest('hex');
     hold(digest);
-    return this.#keep(path, { digest, size });
+    await this.#place([{ path, digest }]);
+    return { digest, size };
   }
 
   async received(upload: string): Promise<number> {
@@ -133,19 +139,17 @@ export class FileBlobs implements Blobs {
     return readdir(join(this.#dir, 'uploads'));
   }
 
-  async #keep(path: string, blob: Blob): Promise<Blob> {
-    await this.#turns.take(blob.digest, async () => {
-      const place = this.#path(blob.digest);
-      await mkdir(join(place, '..'), { recursive: true, mode: 0o700 });
-      await rename(path, place);
-      const dir = await open(join(place, '..'), 'r');
-      try {
-        await dir.sync();
-      } finally {
-        await dir.close();
-      }
-    });
-    return blob;
+  /** Moves whole files to where blobs are, with one sync for each directory. */
+  async #place(files: readonly Staged[]): Promise<void> {
+    const byDir = Map.groupBy(files, ({ digest }) => dirname(this.#path(digest)));
+    for (const [dir, ofDir] of byDir) {
+      const isNew = (await mkdir(dir, { recursive: true, mode: 0o700 })) !== undefined;
+      if (isNew) await syncDir(this.#dir);
+      await Promise.all(
+        ofDir.map(({ path, digest }) => this.#turns.take(digest, () => rename(path, this.#path(digest)))),
+      );
+      await syncDir(dir);
+    }
   }
 
   #path(digest: string): string {
@@ -156,6 +160,71 @@ export class FileBlobs implements Blobs {
   #uploadPath(id: string): string {
     if (!/^[0-9a-f-]{36}$/.test(id)) throw new TypeError('not the id of an upload');
     return join(this.#dir, 'uploads', id);
+  }
+}
+
+interface Staged {
+  path: string;
+  digest: string;
+}
+
+/** Files that are written and synced, and not yet in their place. */
+class FileBatch implements BlobBatch {
+  readonly #options: { dir: string; hold: Hold; place: (files: readonly Staged[]) => Promise<void> };
+  /** By digest: the same bytes are written once. */
+  readonly #written = new Map<string, { path: string; isWritten: Promise<void> }>();
+
+  constructor(options: { dir: string; hold: Hold; place: (files: readonly Staged[]) => Promise<void> }) {
+    this.#options = options;
+  }
+
+  async add(bytes: Uint8Array): Promise<Blob> {
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    this.#options.hold(digest);
+    const one = this.#written.get(digest) ?? this.#write(digest, bytes);
+    await one.isWritten;
+    return { digest, size: bytes.length };
+  }
+
+  async keep(): Promise<void> {
+    await this.#options.place([...this.#written].map(([digest, { path }]) => ({ path, digest })));
+    this.#written.clear();
+  }
+
+  async drop(): Promise<void> {
+    for (const { path } of this.#written.values()) await rm(path, { force: true }).catch(() => undefined);
+    this.#written.clear();
+  }
+
+  #write(digest: string, bytes: Uint8Array): { path: string; isWritten: Promise<void> } {
+    const path = join(this.#options.dir, randomUUID());
+    const isWritten = writeSynced(path, bytes).catch(async (error: unknown) => {
+      this.#written.delete(digest);
+      await rm(path, { force: true }).catch(() => undefined);
+      throw error;
+    });
+    const one = { path, isWritten };
+    this.#written.set(digest, one);
+    return one;
+  }
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await writeAll(file, bytes);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDir(path: string): Promise<void> {
+  const dir = await open(path, 'r');
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
   }
 }
 

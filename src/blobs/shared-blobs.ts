@@ -2,7 +2,14 @@
 // their digest when they are whole: nothing of them is on the disk here, and no more than a piece of each in memory.
 import { createHash, randomUUID } from 'node:crypto';
 import { type BlobPieces, PIECE_BYTES } from '../domain/ports/blob-pieces.ts';
-import { type Blob, type Blobs, type Hold, OtherEndError, TooLargeError } from '../domain/ports/blobs.ts';
+import {
+  type Blob,
+  type BlobBatch,
+  type Blobs,
+  type Hold,
+  OtherEndError,
+  TooLargeError,
+} from '../domain/ports/blobs.ts';
 import { DigestTurns } from './digest-turns.ts';
 import { FileBlobs, isBrokenOff } from './file-blobs.ts';
 
@@ -47,6 +54,12 @@ export class SharedBlobs implements Blobs {
       await this.#pieces.drop(body).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** Each is in its place at once: a transaction of the database is all that it needs. */
+  batch(hold: Hold): BlobBatch {
+    const nothing = () => Promise.resolve();
+    return { add: (bytes) => this.put(only(bytes), bytes.length, hold), keep: nothing, drop: nothing };
   }
 
   async has(digest: string): Promise<boolean> {
@@ -187,6 +200,11 @@ async function moveBlobs(
       await to.append(upload, { offset: 0, most: Infinity }, from.readUpload(upload));
     await from.dropUpload(upload);
   }
+}
+
+// oxlint-disable-next-line require-await
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 /** The same bytes in pieces of the size in which they are kept; the last one is what is left, also where they break off. */
