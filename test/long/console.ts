@@ -3,20 +3,20 @@
 //
 //   npm run test:console -- follow million      these parts only
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { until } from '../helpers/processes.ts';
-import { DESKTOP, linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
-import { fill, PLAN, type Shown } from './console/data.ts';
+import { linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
+import { AXE_PARTS } from './console/axe-part.ts';
+import { fill, PLAN } from './console/data.ts';
 import { LATER_PARTS } from './console/later-parts.ts';
+import { pagesOf } from './console/pages.ts';
 import { SYSTEM_PARTS } from './console/system-parts.ts';
 import { closed, type Part, type World } from './console/world.ts';
 import { check, finish, freePort, megabytes, scratch, startServer } from './support.ts';
 
 const wanted = process.argv.slice(2);
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const MOST_MEMORY = 150e6;
 const MOST_NODES = 6000;
 
@@ -414,7 +414,7 @@ const PARTS: Record<string, Part> = {
   },
 
   async sizes({ open, shown }) {
-    for (const [path, ready] of pagesOf(shown)) {
+    for (const { path, ready } of pagesOf(shown)) {
       const tab = await open(path, { viewport: PHONE, hasTouch: true, isMobile: true });
       await tab.page.locator(ready).first().waitFor();
       const wide = await tab.page.evaluate<number>('document.scrollingElement.scrollWidth');
@@ -423,59 +423,11 @@ const PARTS: Record<string, Part> = {
     }
   },
 
-  async axe({ open, shown }) {
-    for (const colorScheme of ['light', 'dark'] as const)
-      for (const viewport of [DESKTOP, PHONE])
-        for (const [path, ready] of pagesOf(shown)) {
-          const { page, close } = await open(path, { colorScheme, viewport, bypassCSP: true });
-          await page.locator(ready).first().waitFor();
-          await page.evaluate(AXE);
-          const found = await page.evaluate<string[]>(
-            `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(' | ')))`,
-          );
-          check(
-            found.length === 0,
-            `axe: ${path}, ${colorScheme}, ${viewport.width} px ${found.join('\n      ')}`,
-          );
-          await close();
-        }
-  },
+  ...AXE_PARTS,
   // Last: they decide what the screens above have to show.
   ...LATER_PARTS,
   ...SYSTEM_PARTS,
 };
-
-/** Every screen, and what is there when it is ready. */
-function pagesOf({ failed, running, plan, waiting, files, schedule }: Shown): [string, string][] {
-  return [
-    ['/', '.table-body .row'],
-    ['/?plot=1&status=failed', '.scatter canvas'],
-    [`/executions/${failed}`, '.log-row'],
-    [`/executions/${running}?tab=input`, '.log-row'],
-    [`/executions/${failed}?tab=events`, '.events li'],
-    ['/plans', '.plan-list li'],
-    [`/plans/${plan}`, '.step-card'],
-    [`/plans/${waiting}?step=go`, '.approval'],
-    [`/plans/${waiting}?step=frozen`, '.signal-form'],
-    ['/approvals', '.approval'],
-    ['/schedules', '.schedule-list li'],
-    [`/schedules/${schedule}`, 'tbody tr'],
-    [`/schedules/new?from=${schedule}`, '.form'],
-    [`/executions/${files}?tab=files`, '.file-list li'],
-    [`/executions/${failed}?tab=why`, '.why-tab'],
-    ['/system?tab=pauses', '.pause-form'],
-    ['/system?tab=usage', 'tbody tr'],
-    ['/system?tab=operations', '.tab-tools'],
-    ['/system?tab=webhooks', '.tab-tools'],
-    ['/system?tab=runners', 'tbody tr'],
-    ['/submit', '.verdict'],
-    ['/submit?kind=plan', '.verdict'],
-    ['/system', '.plot canvas'],
-    ['/system?tab=cache', '.fact-list'],
-    ['/system?tab=audit', 'tbody tr'],
-    ['/system?tab=settings', 'tbody tr'],
-  ];
-}
 
 const browser = await openBrowser();
 if (browser === null) {

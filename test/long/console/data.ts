@@ -81,13 +81,36 @@ export const SCHEDULE = {
   execution: { kind: 'shell', command: 'echo dumped 4.2 GB', labels: { job: 'backup' } },
 };
 
+export const OPERATION = {
+  description: 'Makes a picture smaller',
+  params: {
+    type: 'object',
+    properties: {
+      source: { type: 'string', description: 'Which picture' },
+      width: { type: 'integer', minimum: 16, maximum: 4096, default: 640 },
+    },
+    required: ['source'],
+    additionalProperties: false,
+  },
+  run: { kind: 'exec', program: 'echo', args: ['resizing', '{{source}}', '{{width}}'] },
+};
+
+/** Its condition is never true: nothing is sent. */
+const WEBHOOK = {
+  url: 'https://hooks.example.com/builds',
+  description: 'The channel of the web team',
+  events: ['failed', 'timed_out', 'lost'],
+  when: 'failures >= 100',
+  template: 'slack',
+};
+
 /** Fails after a hundred lines in colour and a progress bar. */
 export const COLOURED = `printf '\\033[1m== unit tests ==\\033[0m\\n'
 for i in $(seq 1 120); do printf '\\033[32m✓\\033[0m test %03d \\033[2m(%d ms)\\033[0m\\n' $i $((i % 37)); done
 for p in 10 40 70 100; do printf '\\rprogress %d%%' $p; sleep 0.02; done; echo
 printf '\\033[31mError: expected 3 to equal 4\\033[0m\\n    at add (src/add.ts:12:7)\\n' >&2; exit 1`;
 
-const SLOW = `i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo "shard $((i % 5)): fetched $((i * 17)) rows"
+const SLOW = `i=0; while [ $i -lt 18000 ]; do i=$((i+1)); echo "shard $((i % 5)): fetched $((i * 17)) rows"
 [ $((i % 9)) = 0 ] && echo "warning: shard $((i % 5)) is slow" >&2; sleep 0.2; done`;
 
 /** Executions of every kind of end, some that run, and a plan. */
@@ -127,9 +150,11 @@ export async function fill({ call, submit, finished }: Server): Promise<Shown> {
     execution: { kind: 'shell', command: 'true' },
   };
   await call('POST', '/v1/schedules', poll);
+  await call('PUT', `/v1/admin/operations/resize-image`, OPERATION);
+  await call('POST', '/v1/webhooks', WEBHOOK);
   const { id: failed } = await submit({ kind: 'shell', command: COLOURED, labels: { team: 'web' } });
   await finished(failed);
-  const timeouts = { attempt_ms: 600_000 };
+  const timeouts = { attempt_ms: 3_600_000 };
   const { id: running } = await submit({ kind: 'shell', command: SLOW, timeouts, task_id: 'nightly' });
   return { failed, running, plan, waiting, files, schedule: SCHEDULE.name };
 }

@@ -1,58 +1,100 @@
-// Pictures of each screen, light and dark, for the documents: `npm run screenshots`.
-import { mkdirSync } from 'node:fs';
+// Pictures of each screen, light and dark: `npm run screenshots` makes those of the documents in docs/images, and
+//
+//   npm run screenshots -- --all      of every screen and dialog, on a desk and on a phone, in build/screenshots
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, scratch, startServer } from '../support.ts';
+import type { Browser } from 'playwright-core';
+import { freePort, scratch, type Server, startServer } from '../support.ts';
 import { DESKTOP, openBrowser, openTab, PHONE } from './browser.ts';
-import { fill } from './data.ts';
+import { fill, type Shown } from './data.ts';
+import { type Screen, screensOf } from './pages.ts';
 
 const OUT = 'docs/images';
+const ALL = 'build/screenshots';
+const THEMES = ['light', 'dark'] as const;
+const SIZES = { desktop: DESKTOP, phone: PHONE };
 /** What a plot needs to be more than a point. */
 const WHILE_MS = 20_000;
+
+/** Those that the documents show, and how large. */
+const SHOWN: Record<string, typeof DESKTOP> = {
+  ...{
+    executions: DESKTOP,
+    execution: DESKTOP,
+    live: PHONE,
+    plan: DESKTOP,
+    system: DESKTOP,
+    submit: DESKTOP,
+  },
+  ...{ approvals: DESKTOP, approval: PHONE, schedules: DESKTOP, files: DESKTOP, why: PHONE, pauses: DESKTOP },
+  ...{ operations: DESKTOP, webhooks: DESKTOP, runners: DESKTOP, preview: PHONE },
+};
+
+/** The list with its plot is what the documents show of it. */
+function pathOf({ name, path }: Screen): string {
+  return name === 'executions' ? '/?plot=1' : path;
+}
+
+/** While its pages are open, things happen on the server. */
+async function forDocuments(browser: Browser, server: Server, shown: Shown): Promise<void> {
+  mkdirSync(OUT, { recursive: true });
+  const screens = screensOf(shown).filter(({ name }) => name in SHOWN);
+  for (const colorScheme of THEMES) {
+    const tabs = await Promise.all(
+      screens.map(async (screen) => {
+        const look = { colorScheme, viewport: SHOWN[screen.name] ?? DESKTOP };
+        return { screen, tab: await openTab(browser, server.url + pathOf(screen), look) };
+      }),
+    );
+    for (const _ of Array.from({ length: 8 })) {
+      const command = 'echo "Compiling 214 modules"; sleep 0.8';
+      await server.finished((await server.submit({ kind: 'shell', command })).id);
+      await new Promise((resolve) => setTimeout(resolve, WHILE_MS / 8));
+    }
+    for (const { screen, tab } of tabs) {
+      await tab.page.bringToFront();
+      await tab.page.locator(screen.ready).first().waitFor();
+      await screen.act?.(tab.page);
+      await tab.page.screenshot({ path: join(OUT, `${screen.name}-${colorScheme}.png`) });
+      await tab.close();
+    }
+  }
+}
+
+/** Returns how many could not be made. */
+async function ofAll(browser: Browser, server: Server, shown: Shown): Promise<number> {
+  rmSync(ALL, { recursive: true, force: true });
+  mkdirSync(ALL, { recursive: true });
+  let failures = 0;
+  for (const [size, viewport] of Object.entries(SIZES))
+    for (const colorScheme of THEMES)
+      for (const { name, path, ready, act } of screensOf(shown)) {
+        const tab = await openTab(browser, server.url + path, { colorScheme, viewport });
+        try {
+          await tab.page.locator(ready).first().waitFor();
+          await act?.(tab.page);
+        } catch (error) {
+          failures += 1;
+          console.error(`${name}, ${size}, ${colorScheme}: ${(error as Error).message}`);
+        }
+        await tab.page.screenshot({ path: join(ALL, `${name}-${size}-${colorScheme}.png`) });
+        await tab.close();
+      }
+  return failures;
+}
 
 const browser = await openBrowser();
 if (browser === null) {
   console.error('screenshots: there is no Chromium (apt-get install chromium, or set CHROMIUM to its path)');
   process.exit(1);
 }
-mkdirSync(OUT, { recursive: true });
 const server = await startServer({
   EXECUTION_DATA_DIR: join(scratch(), 'data'),
   EXECUTION_PORT: await freePort(),
   EXECUTION_MAX_CONCURRENT: '8',
 });
 const shown = await fill(server);
-const SCREENS = {
-  executions: { path: '/?plot=1', viewport: DESKTOP },
-  execution: { path: `/executions/${shown.failed}`, viewport: DESKTOP },
-  live: { path: `/executions/${shown.running}`, viewport: PHONE },
-  plan: { path: `/plans/${shown.plan}`, viewport: DESKTOP },
-  system: { path: '/system', viewport: DESKTOP },
-  submit: { path: '/submit', viewport: DESKTOP },
-  approvals: { path: '/approvals', viewport: DESKTOP },
-  approval: { path: `/plans/${shown.waiting}?step=go`, viewport: PHONE },
-  schedules: { path: '/schedules', viewport: DESKTOP },
-  files: { path: `/executions/${shown.files}?tab=files`, viewport: DESKTOP },
-  why: { path: `/executions/${shown.failed}?tab=why`, viewport: PHONE },
-  pauses: { path: '/system?tab=pauses', viewport: DESKTOP },
-} as const;
-for (const colorScheme of ['light', 'dark'] as const) {
-  const tabs = await Promise.all(
-    Object.entries(SCREENS).map(async ([name, { path, viewport }]) => ({
-      name,
-      tab: await openTab(browser, server.url + path, { colorScheme, viewport }),
-    })),
-  );
-  for (const _ of Array.from({ length: 8 })) {
-    await server.finished(
-      (await server.submit({ kind: 'shell', command: 'echo "Compiling 214 modules"; sleep 0.8' })).id,
-    );
-    await new Promise((resolve) => setTimeout(resolve, WHILE_MS / 8));
-  }
-  for (const { name, tab } of tabs) {
-    await tab.page.bringToFront();
-    await tab.page.screenshot({ path: `${OUT}/${name}-${colorScheme}.png` });
-    await tab.close();
-  }
-}
+if (process.argv.includes('--all')) process.exitCode = (await ofAll(browser, server, shown)) === 0 ? 0 : 1;
+else await forDocuments(browser, server, shown);
 await browser.close();
 await server.kill();

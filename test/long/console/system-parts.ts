@@ -1,4 +1,5 @@
 // Operations, webhooks and runners of the system pages; progress; the search in the logs of a plan.
+import { until } from '../../helpers/processes.ts';
 import { check } from '../support.ts';
 import type { Part } from './world.ts';
 import { closed } from './world.ts';
@@ -7,7 +8,7 @@ export const SYSTEM_PARTS: Record<string, Part> = {
   async operations({ open, server }) {
     const tab = await open('/system?tab=operations');
     const { page } = tab;
-    await page.getByText('There is no operation').waitFor();
+    await page.locator('tbody tr', { hasText: 'resize-image' }).waitFor();
     await page.getByRole('button', { name: 'New operation' }).click();
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('greet');
     const definition = page.getByRole('textbox', { name: /^Definition/ });
@@ -21,15 +22,13 @@ export const SYSTEM_PARTS: Record<string, Part> = {
     await definition.fill(example);
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('link', { name: 'Run greet' }).waitFor();
-    const version = page.locator('tbody td:nth-child(3) code').first();
+    const version = page.locator('tbody tr', { hasText: 'greet' }).locator('td:nth-child(3) code');
     const before = await version.innerText();
     await page.getByRole('button', { name: 'Edit greet' }).click();
     await definition.fill(example.replace('"hello"', '"good day"'));
     await page.getByRole('button', { name: 'Replace' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    await page.waitForFunction(
-      `document.querySelector('tbody td:nth-child(3) code').innerText !== ${JSON.stringify(before)}`,
-    );
+    await until('it has another version', async () => (await version.innerText()) !== before);
     check(true, 'an operation is put, and has another version when it is replaced');
     await page.getByRole('link', { name: 'Run greet' }).click();
     await page.getByLabel('name *').fill('Ada');
@@ -40,7 +39,7 @@ export const SYSTEM_PARTS: Record<string, Part> = {
     await page.goto(`${server.url}/system?tab=operations`);
     await page.getByRole('button', { name: 'Remove greet' }).click();
     await page.getByRole('button', { name: 'Remove it' }).click();
-    await page.getByText('There is no operation').waitFor();
+    await page.locator('tbody tr', { hasText: 'greet' }).waitFor({ state: 'detached' });
     check(true, 'and it is removed');
     await closed(tab, 'operations');
   },
@@ -48,11 +47,11 @@ export const SYSTEM_PARTS: Record<string, Part> = {
   async webhooks({ open }) {
     const tab = await open('/system?tab=webhooks');
     const { page } = tab;
-    await page.getByText('You have no standing webhook').waitFor();
+    await page.locator('tbody tr', { hasText: 'hooks.example.com/builds' }).waitFor();
     await page.getByRole('button', { name: 'New webhook' }).click();
     await page.getByLabel('Receiver').fill('https://hooks.example.com/one');
     await page.getByLabel('Only when').fill('failures >=');
-    await page.getByLabel('Message', { exact: true }).selectOption('slack');
+    await page.getByRole('combobox', { name: /^Message/ }).selectOption('slack');
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByRole('dialog').getByRole('alert').waitFor();
     await page.getByLabel('Only when').fill('failures >= 3');
@@ -60,17 +59,18 @@ export const SYSTEM_PARTS: Record<string, Part> = {
     await page.getByRole('dialog').getByText('whsec_').waitFor();
     await page.getByRole('button', { name: 'Done' }).click();
     check(true, 'a webhook is created, and shows its secret once');
-    await page.getByRole('button', { name: /^Preview / }).click();
+    const one = page.locator('tbody tr', { hasText: 'hooks.example.com/one' });
+    await one.getByRole('button', { name: /^Preview / }).click();
     await page.getByText('would be skipped').waitFor();
     await page.getByLabel('Failures in a row').fill('3');
     await page.getByText('would be sent').waitFor();
     check((await page.locator('.preview-message').innerText()).includes('"text"'), 'its message is shown');
     await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: /^Turn off / }).click();
-    await page.getByText('off', { exact: true }).waitFor();
-    await page.getByRole('button', { name: /^Remove / }).click();
+    await one.getByRole('button', { name: /^Turn off / }).click();
+    await one.getByText('off', { exact: true }).waitFor();
+    await one.getByRole('button', { name: /^Remove / }).click();
     await page.getByRole('button', { name: 'Remove it' }).click();
-    await page.getByText('You have no standing webhook').waitFor();
+    await one.waitFor({ state: 'detached' });
     check(true, 'it is turned off and removed');
     await closed(tab, 'webhooks');
   },
