@@ -39,6 +39,10 @@ export function readTests(output: Readable, onTest: (test: EndedTest) => void): 
     });
   };
   parser.on('child', (nested: Parser) => collect(nested, nested.name));
+  // tap shows the error itself when the process ends, which may be long after, or never.
+  parser.on('comment', (text: string) => {
+    if (text.includes('error thrown in teardown')) details.push('What the test has left could not be ended.');
+  });
   parser.on('assert', ({ ok, name, time, diag }: Assertion) => {
     const nested = details.splice(0).join('\n');
     const detail = nested === '' && !ok ? describe(diag) : nested;

@@ -341,6 +341,31 @@ t.test('how a commit has ended whose connection was lost is found out, never gue
   t.equal(executions.length, 2);
 });
 
+t.test('a page of many that wait reads their places together, not one after the other', async (t) => {
+  await cluster.empty(database(contractUrl));
+  const given = options(contractUrl);
+  const read = given.database.read.bind(given.database);
+  let reads = 0;
+  given.database.read = (text, values) => {
+    reads += 1;
+    return read(text, values);
+  };
+  const store = await openStore(t, contractUrl, given);
+  const executions = Array.from({ length: 300 }, (_, i) => ({ ...newExecution(), priority: i % 3 }));
+  await store.commit(executions.map((execution) => [accept(execution)]));
+  reads = 0;
+  const places = await Promise.all(executions.map(({ id }) => store.queuePosition(id)));
+  t.ok(reads <= 2, `${reads} reads`);
+  const expected = executions.map(({ priority }, i) => (2 - priority) * 100 + Math.floor(i / 3));
+  t.same(places, expected);
+  t.equal(await store.queuePosition(newExecution().id), null, 'there is none such');
+  reads = 0;
+  const keys = Array.from({ length: 100 }, (_, i) => `key-${i}`);
+  t.same(new Set(await Promise.all(keys.map((key) => store.keyUse(key)))), new Set([0]));
+  await Promise.all(executions.map(({ id }) => store.stepCounts(id)));
+  t.ok(reads <= 4, `${reads} reads`);
+});
+
 t.test('while the database is away nothing is written, and when it is back everything goes on', async (t) => {
   await cluster.empty(database(contractUrl));
   const store = await openStore(t, contractUrl);

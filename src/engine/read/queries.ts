@@ -201,7 +201,7 @@ export class Queries {
 
   async #queuedView(execution: PendingExecution): Promise<ExecutionView> {
     const { store, waiting } = this.#deps;
-    const position = await store.queuePosition(execution.id);
+    const position = await stored(store.queuePosition(execution.id));
     const isPlaceless = execution.phase === 'joined' || execution.phase === 'awaiting';
     const isQueued = isPlaceless || position !== null;
     const reason = isQueued ? waitingFor(execution, await boundsOf(execution, waiting)) : null;

@@ -22,6 +22,7 @@ import {
   type InterruptedAttempt,
   type ListFilter,
   type ListPage,
+  type QueuePlace,
   type Shares,
   type Store,
   type StoreCounts,
@@ -65,8 +66,9 @@ import {
   readSeries,
   ScheduleReader,
 } from './reads/other-reads.ts';
-import { readQueuePlace } from './reads/queue-place.ts';
-import { Reads } from './reads/reads.ts';
+import { readQueuePlaces } from './reads/queue-place.ts';
+import { Reads, type StepCounts } from './reads/reads.ts';
+import { Together } from './reads/together.ts';
 import { WebhookReader } from './reads/webhook-reads.ts';
 import { isOfData, storeError } from './trouble.ts';
 import { LeaseOver, Writer } from './writer.ts';
@@ -103,6 +105,9 @@ export class PostgresStore implements Store {
   readonly #database: Database;
   readonly #writer: Writer;
   readonly #reads: Reads;
+  readonly #places: Together<QueuePlace>;
+  readonly #keyUse: Together<number>;
+  readonly #stepCounts: Together<StepCounts>;
   readonly #accounts: AccountReader;
   readonly #files: FileReader;
   readonly #schedules: ScheduleReader;
@@ -143,6 +148,9 @@ export class PostgresStore implements Store {
     this.logs = new PostgresLogs(database);
     this.blobs = new PostgresBlobs(database, () => this.#epoch);
     this.asks = new PostgresAsks(database, () => clock.monotonic());
+    this.#places = new Together((ids) => readQueuePlaces(reads, ids, this.#shares));
+    this.#keyUse = new Together((keys) => reads.keyUse(keys));
+    this.#stepCounts = new Together((planIds) => reads.stepCounts(planIds));
     this.#accounts = new AccountReader(reads);
     this.#files = new FileReader(reads);
     this.#schedules = new ScheduleReader(reads);
@@ -366,8 +374,8 @@ export class PostgresStore implements Store {
     const place = await this.queuePlace(id);
     return place === null ? null : place.higher + place.own + place.others;
   };
-  readonly queuePlace: Store['queuePlace'] = (id) => readQueuePlace(this.#reads, id, this.#shares);
-  readonly keyUse: Store['keyUse'] = (key) => this.#reads.keyUse(key);
+  readonly queuePlace: Store['queuePlace'] = async (id) => (await this.#places.of(id)) ?? null;
+  readonly keyUse: Store['keyUse'] = async (key) => (await this.#keyUse.of(key)) ?? 0;
 
   async interrupted(by = this.#epoch): Promise<InterruptedAttempt[]> {
     const interrupted = await this.#reads.interrupted(by, this.#bootId, this.#options.clock.now());
@@ -411,7 +419,7 @@ export class PostgresStore implements Store {
   readonly steps: Store['steps'] = (planId) => this.#reads.steps(planId);
   readonly stepId: Store['stepId'] = (...of) => this.#reads.stepId(...of);
   readonly stepBytes: Store['stepBytes'] = (planIds) => this.#reads.stepBytes(planIds);
-  readonly stepCounts: Store['stepCounts'] = (planId) => this.#reads.stepCounts(planId);
+  readonly stepCounts: Store['stepCounts'] = async (planId) => (await this.#stepCounts.of(planId)) ?? {};
   readonly cacheEntries: Store['cacheEntries'] = (limit) => readCache(this.#reads, limit);
   readonly circuits: Store['circuits'] = () => readCircuits(this.#reads);
   readonly series: Store['series'] = (webhookId) => readSeries(this.#reads, webhookId);

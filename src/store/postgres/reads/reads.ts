@@ -41,6 +41,9 @@ const EVENTS = `SELECT v.position, v.execution_id, v.sequence, v.type, v.at, v.a
     CASE WHEN v.type IN ('completed', 'failed', 'cancelled', 'timed_out') THEN e.outcome END AS outcome
   FROM execd.events v JOIN execd.executions e ON e.id = v.execution_id JOIN execd.execution_specs s ON s.seq = e.seq`;
 
+/** How many steps of a plan have come to what. */
+export type StepCounts = Partial<Record<StepRecord['status'], number>>;
+
 export class Reads {
   readonly #database: Database;
 
@@ -170,9 +173,9 @@ export class Reads {
     return { last: row?.last ?? 0, swept: row?.swept ?? 0 };
   }
 
-  async keyUse(key: string): Promise<number> {
-    const text = `SELECT n FROM execd.counters WHERE kind = 'keys' AND name = $1`;
-    return (await this.one<{ n: number }>(text, key))?.n ?? 0;
+  async keyUse(keys: readonly string[]): Promise<Map<string, number>> {
+    const text = `SELECT name, n FROM execd.counters WHERE kind = 'keys' AND name = ANY($1)`;
+    return new Map((await this.all<{ name: string; n: number }>(text, keys)).map(({ name, n }) => [name, n]));
   }
 
   async oldestQueuedAt(): Promise<number | null> {
@@ -278,12 +281,20 @@ export class Reads {
     return new Map(rows.map(({ id, n }) => [id, n]));
   }
 
-  async stepCounts(planId: ExecutionId): Promise<Partial<Record<StepRecord['status'], number>>> {
-    const text = `SELECT status, count(*) AS n FROM (
-        SELECT status FROM execd.executions WHERE plan_id = $1 AND step NOT LIKE '%${ASIDE}'
-        UNION ALL SELECT status FROM execd.plan_marks WHERE plan_id = $1) steps GROUP BY status`;
-    const rows = await this.all<{ status: StepRecord['status']; n: number }>(text, planId);
-    return Object.fromEntries(rows.map(({ status, n }) => [status, n]));
+  async stepCounts(planIds: readonly ExecutionId[]): Promise<Map<ExecutionId, StepCounts>> {
+    const text = `SELECT plan_id AS "planId", status, count(*) AS n FROM (
+        SELECT plan_id, status FROM execd.executions WHERE plan_id = ANY($1) AND step NOT LIKE '%${ASIDE}'
+        UNION ALL SELECT plan_id, status FROM execd.plan_marks WHERE plan_id = ANY($1)) steps GROUP BY plan_id, status`;
+    const rows = await this.all<{ planId: ExecutionId; status: StepRecord['status']; n: number }>(
+      text,
+      planIds,
+    );
+    const ofPlan = Map.groupBy(rows, ({ planId }) => planId);
+    const counts = [...ofPlan].map(([id, of]): [ExecutionId, StepCounts] => [
+      id,
+      Object.fromEntries(of.map(({ status, n }) => [status, n])),
+    ]);
+    return new Map(counts);
   }
 
   async missing(ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
