@@ -346,8 +346,11 @@ t.test('a page of many that wait reads their places together, not one after the 
   const given = options(contractUrl);
   const read = given.database.read.bind(given.database);
   let reads = 0;
+  // The store reads on its own, too: what is new, and what stands in the queue.
+  const isOfPage = (text: string) =>
+    /DISTINCT pool, priority|kind = 'keys'|UNION ALL SELECT plan_id/.test(text);
   given.database.read = (text, values) => {
-    reads += 1;
+    if (isOfPage(text)) reads += 1;
     return read(text, values);
   };
   const store = await openStore(t, contractUrl, given);
@@ -355,7 +358,7 @@ t.test('a page of many that wait reads their places together, not one after the 
   await store.commit(executions.map((execution) => [accept(execution)]));
   reads = 0;
   const places = await Promise.all(executions.map(({ id }) => store.queuePosition(id)));
-  t.ok(reads <= 2, `${reads} reads`);
+  t.ok(reads >= 1 && reads <= 2, `${reads} reads of places`);
   const expected = executions.map(({ priority }, i) => (2 - priority) * 100 + Math.floor(i / 3));
   t.same(places, expected);
   t.equal(await store.queuePosition(newExecution().id), null, 'there is none such');
@@ -363,7 +366,7 @@ t.test('a page of many that wait reads their places together, not one after the 
   const keys = Array.from({ length: 100 }, (_, i) => `key-${i}`);
   t.same(new Set(await Promise.all(keys.map((key) => store.keyUse(key)))), new Set([0]));
   await Promise.all(executions.map(({ id }) => store.stepCounts(id)));
-  t.ok(reads <= 4, `${reads} reads`);
+  t.ok(reads >= 2 && reads <= 4, `${reads} reads of keys and steps`);
 });
 
 t.test('while the database is away nothing is written, and when it is back everything goes on', async (t) => {
