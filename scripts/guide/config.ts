@@ -23,7 +23,7 @@ export default defineConfig({
   // What is the same on all pages is a file, not an inline script of each page.
   metaChunk: true,
   // Otherwise a change of the theme adds a style to the page, which the content security policy refuses.
-  appearance: { disableTransition: false } as never,
+  appearance: { disableTransition: false },
   ignoreDeadLinks: 'localhostLinks',
   head: [
     ['link', { rel: 'icon', href: '/docs/guide/icon.svg', type: 'image/svg+xml' }],

@@ -90,7 +90,7 @@ export class Intake {
       return { one, isFile };
     });
     this.#group = [];
-    const all = await Promise.all(ones.map(({ one, isFile }) => (isFile ? this.#open(one) : null)));
+    const all = await Promise.all(ones.map(async ({ one, isFile }) => (isFile ? this.#open(one) : null)));
     const opened = all.filter((each) => each !== null);
     try {
       const reserved = await this.#reserve(opened);

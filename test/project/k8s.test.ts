@@ -78,7 +78,7 @@ t.test(
     for (const { kind, metadata } of pool.all)
       if (['ServiceAccount', 'ConfigMap'].includes(kind))
         t.same(pool.one(kind, metadata.name), ha.one(kind, metadata.name), 'as in the overlay');
-      else t.throws(() => ha.one(kind, metadata.name), `${kind} ${metadata.name} replaces nothing`);
+      else t.throws(() => void ha.one(kind, metadata.name), `${kind} ${metadata.name} replaces nothing`);
     const [labels, selector] = [gpu?.spec.template.metadata.labels, plain.spec.selector?.matchLabels ?? {}];
     t.notOk(hasAll(labels ?? {}, selector), 'neither has the pods of the other');
   },

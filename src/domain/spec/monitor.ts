@@ -97,7 +97,7 @@ export interface Watched {
 
 /** Whether an event can still be added to an execution: pure, for the engine that waits and for the store that decides. */
 export function mayTell({ phase, monitor, attempts }: Watched, event: MonitorEvent): boolean {
-  if (monitor === null || monitor.ms[event] === undefined || monitor.told[event] !== undefined) return false;
+  if (monitor?.ms[event] === undefined || monitor.told[event] !== undefined) return false;
   switch (event) {
     case 'late_start':
       return attempts === 0 && phase === 'queued';
