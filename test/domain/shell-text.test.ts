@@ -242,19 +242,20 @@ t.test('what is accepted runs nothing of a value, however a text is put together
       ' -eq ',
     ],
   );
-  const texts = fc.array(fragments, { minLength: 2, maxLength: 9 }).map((some) => some.join(''));
   // About one text in ten is accepted.
-  let accepted = 0;
-  fc.assert(
-    fc.property(texts, (text) => {
+  const accepted = fc
+    .array(fragments, { minLength: 2, maxLength: 9 })
+    .map((some) => some.join(''))
+    .filter((text) => {
       const reasons = why(text);
-      if (reasons.length === 0 || reasons.some((reason) => reason !== null)) return;
-      accepted += 1;
+      return reasons.length > 0 && reasons.every((reason) => reason === null);
+    });
+  fc.assert(
+    fc.property(accepted, (text) => {
       if (runsData(dir, text)) throw new Error(`a value was run in ${JSON.stringify(text)}`);
     }),
-    { numRuns: rounds(30) },
+    { numRuns: rounds(4) },
   );
-  t.ok(accepted > 0);
 });
 
 t.test('a script is read by what it names, and only POSIX shells quote as such', async (t) => {
