@@ -2,7 +2,7 @@
 // that has to be found afterwards, because some of them have neither environment nor parents.
 import type { Test } from 'tap';
 import { Host, type TierUnderTest } from './host-contract.ts';
-import { isHopping, until, withArgument } from './processes.ts';
+import { isHopping, killSeen, until, withArgument } from './processes.ts';
 import { raw } from './raw-frames.ts';
 
 export const TOKEN = 'TOKEN';
@@ -54,18 +54,10 @@ export async function whatGetsAway(
     const lives = () => withArgument(token).length > 0 || (hops && isHopping(token));
     const gotAway = lives();
     await until('it is gone', () => {
-      for (const pid of withArgument(token)) killOne(pid);
+      killSeen(withArgument(token));
       return !lives();
     });
     found.push({ name, gotAway });
   }
   return found;
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
 }

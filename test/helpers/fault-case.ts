@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { eventsIn, historyProblem } from './history.ts';
-import { filesOf, memoryOf, until, withEnvironment, zombiesOf } from './processes.ts';
+import { filesOf, killSeen, memoryOf, until, withEnvironment, zombiesOf } from './processes.ts';
 import { type Lifetime, ofFile, Scope } from './scope.ts';
 import { server, type ServerProcess } from './server-process.ts';
 import { isBelow, tempDir } from './temp.ts';
@@ -134,12 +134,7 @@ export class Victim {
   }
 
   async killHost(): Promise<void> {
-    const pid = await this.hostPid();
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has been killed before, and nobody has noticed yet.
-    }
+    killSeen([await this.hostPid()]);
   }
 
   get<T = ExecutionWire>(path: string): Promise<T> {

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Form, pattern } from '../../src/journal/redactor.ts';
 import { hangingDisk } from './hanging-disk.ts';
-import { GIVE_UP_MS, isAlive, until, withArgument, withEnvironment } from './processes.ts';
+import { GIVE_UP_MS, isAlive, killSeen, until, withArgument, withEnvironment } from './processes.ts';
 import {
   NO_TIERS,
   raw,
@@ -108,7 +108,7 @@ export class Host {
     t.teardown(async () => {
       this.#child.kill('SIGKILL');
       await until('the host is gone', () => this.exit !== null);
-      for (const pid of withEnvironment(this.instance)) process.kill(pid, 'SIGKILL');
+      killSeen(withEnvironment(this.instance));
     });
   }
 
@@ -1238,7 +1238,7 @@ function trees(t: Test, greeted: Greeted): void {
   t.test('a daemon that escaped and goes on writing does not hold the end up, and is told of', async (t) => {
     const host = await greeted(t);
     const own = token();
-    t.teardown(() => withArgument(own).forEach((pid) => process.kill(pid, 'SIGKILL')));
+    t.teardown(() => killSeen(withArgument(own)));
     const ref = host.start(
       `setsid env -i sh -c "while :; do echo x; sleep 0.05; done # ${own}" & sleep 0.1; exit 0`,
       { graceMs: 500 },

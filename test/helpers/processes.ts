@@ -23,6 +23,17 @@ export function withArgument(text: string): number[] {
     .filter((pid) => Number.isInteger(pid) && argumentsOf(pid).includes(text) && isAlive(pid));
 }
 
+/** Kills processes that were seen a moment ago. One that has ended meanwhile, on its own or by its host, is no fault. */
+export function killSeen(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 /** Whether a text is in an argument of a process that was born just now: for what is gone before all could be looked at. */
 export function isHopping(text: string): boolean {
   for (let looks = 0; looks < 3000; looks++) {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { VERSION } from '../../src/runner-host/protocol.ts';
 import { ESCAPES, TOKEN } from '../helpers/escapes.ts';
 import { hangingStarts, Host, hostContract } from '../helpers/host-contract.ts';
-import { isAlive, until, withArgument } from '../helpers/processes.ts';
+import { isAlive, killSeen, until, withArgument } from '../helpers/processes.ts';
 import { raw } from '../helpers/raw-frames.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -26,7 +26,7 @@ function ofItsOwn(t: Test): void {
     t.test(`after a cancel nothing lives of ${how}`, async (t) => {
       const host = await new Host(t, [program]).greet();
       const [own, others] = [token(), token()];
-      t.teardown(() => withArgument(others).forEach((pid) => process.kill(pid, 'SIGKILL')));
+      t.teardown(() => killSeen(withArgument(others)));
       const bystander = host.start(`(setsid env -i sleep 1000.${others} &); echo up; sleep 1000`);
       const ref = host.start(command.replaceAll(TOKEN, own));
       for (const one of [bystander, ref]) await host.next('growth', (reply) => reply.ref === one);

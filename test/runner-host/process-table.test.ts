@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import t from 'tap';
 import { ProcessTable } from '../../src/runner-host/node/process-table.ts';
-import { until, withEnvironment } from '../helpers/processes.ts';
+import { killSeen, until, withEnvironment } from '../helpers/processes.ts';
 
 t.test('searches of one turn each find their own, whether they are young or old', async (t) => {
   const table = new ProcessTable('EXECD_TEST');
@@ -13,9 +13,7 @@ t.test('searches of one turn each find their own, whether they are young or old'
       stdio: 'ignore',
       env: { PATH: '/usr/bin:/bin', [name]: value },
     });
-    t.teardown(() => {
-      for (const pid of withEnvironment(marker(i))) process.kill(pid, 'SIGKILL');
-    });
+    t.teardown(() => killSeen(withEnvironment(marker(i))));
     return { child, leader: table.add(child.pid ?? 0, marker(i)) };
   };
   const families = [1, 2, 3].map(family);

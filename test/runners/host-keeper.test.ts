@@ -7,7 +7,7 @@ import { NO_LIMITS } from '../../src/domain/limits.ts';
 import type { AttemptReport, AttemptStart, RunningAttempt } from '../../src/domain/ports/runner.ts';
 import { CommandRunner } from '../../src/runners/commands/command.ts';
 import { type FakeClock, fakeClock } from '../helpers/clock.ts';
-import { isAlive, until, withEnvironment } from '../helpers/processes.ts';
+import { isAlive, killSeen, until, withEnvironment } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const NATIVE = 'build/runner-host';
@@ -60,7 +60,7 @@ async function world(t: Test, hostCommand = HOST): Promise<World> {
     const stopped = runner.stop();
     await clock.advance(60_000);
     await stopped;
-    for (const pid of withEnvironment(instanceId)) process.kill(pid, 'SIGKILL');
+    killSeen(withEnvironment(instanceId));
   });
   await runner.start({ instanceId, mark: instanceId, epoch: 1 });
   let runs = 0;
