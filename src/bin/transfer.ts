@@ -98,9 +98,7 @@ async function importFrom(path: string, stores: Stores): Promise<void> {
     const bytes = path === STANDARD ? process.stdin : createReadStream(path);
     const imported = await importStore(linesOf(bytes), filling);
     if (imported.isKnown) return console.error('The store has this export already; nothing was changed.');
-    console.error(
-      `Imported ${counted(imported.tables)}. Numbers of rows and digests are those of the export.`,
-    );
+    console.error(`Imported ${counted(imported.tables)}. Numbers of rows and digests match the export.`);
   } finally {
     await filling.close();
   }

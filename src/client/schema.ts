@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 9ef4cbf3f33cdbf247bdd0966ad45e9962bde6f13cf97e4bb5246f633d3c76f1.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 f804f8da60564f92b71223326ed8e78bee6b4ceb301694c96a01dc3f4410278d.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -451,7 +451,7 @@ export interface paths {
         };
         /**
          * Read or follow the log of an execution
-         * @description Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema is that of a line; with `sse` it is that of the data of a message `output` or `end`.
+         * @description Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema describes one line; with `sse` it describes the data of a message `output` or `end`.
          *
          *     Requires the scope `read`.
          */
@@ -617,7 +617,7 @@ export interface paths {
         };
         /**
          * Read or follow the logs of all steps of a plan
-         * @description Returns the output of all steps; with `q` or `regex`, the lines that match. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.
+         * @description Returns the output of all steps; with `q` or `regex`, the lines that match. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema describes one line.
          *
          *     Requires the scope `read`.
          */
@@ -3517,7 +3517,7 @@ export interface components {
                 reason: "no_free_slot" | "no_runner" | "concurrency_limit" | "user_limit" | "shutting_down" | "joined" | "paused" | "signal" | "approval" | "time";
             } | null;
             cancel: components["schemas"]["Cancel"];
-            /** @description The webhook of the request; null if it has none. Its id is that of the execution. */
+            /** @description The webhook of the request; null if it has none. The webhook has the id of the execution. */
             webhook: {
                 /** @description The receiver. */
                 url: string;
@@ -3891,7 +3891,7 @@ export interface components {
             /** @description execd ended a process that still held the output: the end of the output may be missing. */
             output_lost: boolean;
         };
-        /** @description What a sandbox did with a network of listed hosts. */
+        /** @description The connections of a sandbox whose network has listed hosts. */
         NetworkEnd: {
             /** @description Connections that reached their host. */
             connections: number;
@@ -3961,7 +3961,7 @@ export interface components {
             waiting: components["schemas"]["WhyWaiting"] | null;
             /** @description The reason of its end; null until the end. */
             end: components["schemas"]["WhyEnded"] | null;
-            /** @description What its monitor has reported, the oldest first. */
+            /** @description The reports of its monitor, the oldest first. */
             told: {
                 /**
                  * @description The event.
@@ -4918,7 +4918,7 @@ export interface components {
             message?: string;
             /** @description Users who may decide. Default: the user of the plan. Administrators may always decide. */
             users?: string[];
-            /** @description Approvals that are needed. Default: 1. */
+            /** @description Number of approvals that the step needs. Default: 1. */
             required?: number;
             /** @description Whether the user of the plan and its submitter may not decide. Default: false. */
             four_eyes?: boolean;
@@ -5033,7 +5033,7 @@ export interface components {
                 finished: string | null;
             };
             cancel: components["schemas"]["Cancel"];
-            /** @description The webhook of the request; null if it has none. Its id is that of the execution. */
+            /** @description The webhook of the request; null if it has none. The webhook has the id of the execution. */
             webhook: {
                 /** @description The receiver. */
                 url: string;
@@ -5427,7 +5427,7 @@ export interface components {
             user_id: string;
             /** @description Users who may decide; null: the user of the plan. */
             users: string[] | null;
-            /** @description Approvals that are needed. */
+            /** @description Number of approvals that the step needs. */
             required: number;
             /** @description Whether the user of the plan may not decide. */
             four_eyes: boolean;
@@ -5451,7 +5451,7 @@ export interface components {
             /** @description How long they can be used, seconds. Default: a day. They end with the approval at the latest. */
             expires_s?: number;
         };
-        /** @description One-time links. Whoever opens one can decide, in the name of the user who requested it. */
+        /** @description One-time links. Anyone who opens one can decide, in the name of the user who requested it. */
         DecisionLinks: {
             /** @description Opens a page with a button that approves. */
             approve: string;
@@ -5878,13 +5878,13 @@ export interface components {
             per_second: number;
             /** @description Credits for each million bytes of output that the log keeps. */
             per_mb: number;
-            /** @description More credits for one in so many executions of a user within a window. */
+            /** @description Extra credits for every Nth execution of a user within a window, where N is `executions`. */
             every?: {
-                /** @description One in so many executions. */
+                /** @description Number of executions after which execd adds the credits. */
                 executions: number;
                 /** @description Length of the window, seconds. */
                 window_s: number;
-                /** @description Credits that are added. */
+                /** @description Credits that execd adds. */
                 credits: number;
             };
             /** @description Credits for a cache hit. */
@@ -6787,7 +6787,7 @@ export interface components {
         };
         /** @description The data of a message of the stream of an execution. */
         ExecutionStreamData: components["schemas"]["Event"] | components["schemas"]["OutputEvent"] | components["schemas"]["ProgressEvent"];
-        /** @description A line, or the data of a message, of a log. */
+        /** @description A line of a log, or the data of a message of a log. */
         LogLine: components["schemas"]["LogRecord"] | components["schemas"]["LogEnd"];
         /** @description A line of the log of a plan. */
         PlanLogLine: components["schemas"]["PlanLogRecord"] | components["schemas"]["PlanLogEnd"];
@@ -7115,7 +7115,7 @@ export interface components {
         /** @description How to rotate a secret. */
         RotateSecretRequest: {
             /**
-             * @description How long messages are also signed with the old secret, seconds.
+             * @description Time during which execd also signs messages with the old secret, seconds.
              * @default 86400
              */
             keep_old_s: number;
@@ -7787,7 +7787,7 @@ export interface operations {
     getExecution: {
         parameters: {
             query?: {
-                /** @description Wait until it has finished, at most so many seconds. */
+                /** @description Wait for the end, at most this number of seconds. */
                 wait?: number;
                 /** @description With `wait`: wait only until the revision is greater than this one. */
                 after_revision?: number;
@@ -8401,7 +8401,7 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
-            /** @description The bytes are those of `If-None-Match`. */
+            /** @description The digest of the bytes is in `If-None-Match`. */
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8660,7 +8660,7 @@ export interface operations {
                 attempt?: number;
                 /** @description Continue after this position: the `cursor` of the last record that you have. */
                 cursor?: string;
-                /** @description Only output that was written at or after this time. */
+                /** @description Only output that the command wrote at or after this time. */
                 since?: string;
                 /** @description Only the last lines of the last attempt. */
                 tail?: number;
@@ -8674,7 +8674,7 @@ export interface operations {
                 timestamps?: boolean;
                 /** @description Have browsers save the log as a file that is named after the execution. */
                 download?: boolean;
-                /** @description Stop after so many bytes. */
+                /** @description Stop after this number of bytes. */
                 limit_bytes?: number;
             };
             header?: {
@@ -8899,7 +8899,7 @@ export interface operations {
     getPlan: {
         parameters: {
             query?: {
-                /** @description Wait until it has finished, at most so many seconds. */
+                /** @description Wait for the end, at most this number of seconds. */
                 wait?: number;
                 /** @description `false` leaves out the steps. Default: true. */
                 steps?: boolean;
@@ -9543,7 +9543,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events. The schemas are those of the data of a message. */
+            /** @description Server-sent events. Each schema describes the data of one message. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9602,7 +9602,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events. The schema is that of the data of a message. */
+            /** @description Server-sent events. The schema describes the data of one message. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9649,7 +9649,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events. The schema is that of the data of a message. */
+            /** @description Server-sent events. The schema describes the data of one message. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11173,7 +11173,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The lines. The schema is that of a line. */
+            /** @description The lines. The schema describes one line. */
             200: {
                 headers: {
                     [name: string]: unknown;

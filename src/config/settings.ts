@@ -632,10 +632,15 @@ export const SETTINGS = {
       .string()
       .transform((text) => (text === 'none' ? [] : commaSeparated(text)))
       .pipe(
-        z.array(z.enum(['logging', 'metrics', 'webhook'], 'must be none, or of logging, metrics, webhook')),
+        z.array(
+          z.enum(
+            ['logging', 'metrics', 'webhook'],
+            'must be none, or a comma-separated list of logging, metrics, webhook',
+          ),
+        ),
       ),
     default: 'logging,metrics',
-    unit: 'none, or of logging, metrics, webhook; comma-separated',
+    unit: 'none, or a comma-separated list of logging, metrics, webhook',
     about:
       'The receivers of events: the log, the metrics, and a webhook of the operator for all users. Without metrics, /metrics counts no executions.',
   },

@@ -59,7 +59,7 @@ class Reader {
       case "'":
         return 'strings need double quotes, not single quotes';
       case undefined:
-        return 'the text ends too early';
+        return 'unexpected end of the text';
       default:
         if (this.#skip(NUMBER_OR_WORD)) return null;
         return `a value was expected, not ${JSON.stringify(char)}`;
@@ -76,7 +76,7 @@ class Reader {
 
   #member(names: Set<string>): string | null {
     const char = this.#next();
-    if (char === undefined) return 'the text ends too early';
+    if (char === undefined) return 'unexpected end of the text';
     if (char !== '"') return `a name in double quotes was expected, not ${JSON.stringify(char)}`;
     const start = this.at;
     const wrong = this.#string();
@@ -98,7 +98,7 @@ class Reader {
       if (wrong !== null) return wrong;
       const char = this.#next();
       if (char === close) return this.#pass();
-      if (char === undefined) return 'the text ends too early';
+      if (char === undefined) return 'unexpected end of the text';
       if (char !== ',') return `a comma or "${close}" was expected, not ${JSON.stringify(char)}`;
       const comma = this.at;
       this.at += 1;

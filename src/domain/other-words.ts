@@ -49,8 +49,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   idempotency_key: 'a single request has it as the header Idempotency-Key',
   id: 'execd makes the ids of executions; to send a request twice without running it twice, use the header Idempotency-Key',
   execution_id: 'execd makes the ids of executions',
-  user_id: 'the user is that of the API key; administrators name another one with the header Execution-User',
-  user: 'the user is that of the API key; administrators name another one with the header Execution-User',
+  user_id: 'the API key determines the user; administrators name another one with the header Execution-User',
+  user: 'the API key determines the user; administrators name another one with the header Execution-User',
   session_id: 'execd groups executions by /task_id',
 };
 /** What a body that can be submitted has, and no other. */

@@ -244,7 +244,7 @@ function problemOf({ code, summary }: CelError, text: string): string {
     case 'unexpected_character':
     case 'unexpected_token':
     case 'expected_token':
-      return text === '' ? 'the expression ends too early' : `unexpected ${text}`;
+      return text === '' ? 'unexpected end of the expression' : `unexpected ${text}`;
     case 'limit_exceeded':
       return 'is too large or nested too deeply';
     case 'no_such_overload':

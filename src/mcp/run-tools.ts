@@ -13,14 +13,14 @@ const waitS = z
   .max(86_400)
   .optional()
   .describe(
-    'Wait at most so many seconds for the end, then return its id while it continues; 0: return at once. Default: wait until it ends.',
+    'Wait at most this number of seconds for the end. If the execution is still running then, return its id; 0: return at once. Default: wait until the execution ends.',
   );
 const env = z.record(z.string(), z.string()).optional().describe('Environment variables.');
 const shared = {
   cwd: z.string().optional().describe('Working directory. Default: a new empty one.'),
   env,
   stdin: z.string().optional().describe('Text for its standard input.'),
-  timeout_s: z.number().gt(0).optional().describe('execd ends it after so many seconds.'),
+  timeout_s: z.number().gt(0).optional().describe('execd ends the execution after this number of seconds.'),
   wait_s: waitS,
 };
 

@@ -126,7 +126,7 @@ const executions = {
   resourceLimits: counter('execd_resource_limits_total', 'Executions that exceeded a resource limit.', [
     'limit',
   ]),
-  survivors: counter('execd_surviving_processes_total', 'Processes that could not be killed.'),
+  survivors: counter('execd_surviving_processes_total', 'Processes that execd could not kill.'),
   http: histogram(
     'execd_http_request_duration_seconds',
     'Duration of HTTP requests.',
@@ -196,7 +196,7 @@ const store = {
   keptBytes: gauge('execd_kept_bytes', 'Bytes that the executions of all users keep.', ['what']),
   dataBytes: gauge('execd_data_bytes', 'Bytes of records and logs in the data directory, roughly.', []),
   dataLimit: gauge('execd_data_limit_bytes', 'The bound EXECUTION_MAX_DATA_BYTES.', []),
-  files: gauge('execd_files', 'Uploads and artifacts that are kept.'),
+  files: gauge('execd_files', 'Uploads and artifacts that execd keeps.'),
   fileBytes: gauge('execd_file_bytes', 'Bytes of uploads and artifacts that are kept.'),
   keptLogs: gauge('execd_kept_logs', 'Logs of attempts that are kept.'),
   diskFree: gauge('execd_disk_free_bytes', 'Free space for the user of execd.', ['disk'], {
@@ -229,7 +229,7 @@ const streams = {
   sseCut: counter('execd_sse_clients_cut_total', 'Streams that execd closed early.', ['reason']),
   logDropped: counter(
     'execd_log_lines_dropped_total',
-    "Lines of execd's own log that were dropped because no reader took them.",
+    "Lines of execd's own log that execd dropped because no reader took them.",
   ),
   traceSpans: counter(
     'execd_trace_spans_total',
@@ -241,7 +241,7 @@ const streams = {
   ]),
   handlerDropped: counter(
     'execd_event_handler_dropped_total',
-    'Events that were dropped because a handler was too slow.',
+    'Events that execd dropped because a handler was too slow.',
     ['handler'],
   ),
   webhookTries: counter('execd_webhook_deliveries_total', 'Tries to deliver events to webhooks.', ['result']),
@@ -253,7 +253,7 @@ const streams = {
   webhooksInFlight: gauge('execd_webhook_deliveries_in_flight', 'Webhook deliveries that are in flight.'),
   webhooksDropped: counter(
     'execd_webhook_deliveries_dropped_total',
-    'Webhook deliveries that were dropped because too many of their user waited.',
+    'Webhook deliveries that execd dropped because too many deliveries of the user waited.',
   ),
 };
 

@@ -251,12 +251,12 @@ t.test('what it reads is known without running it', async (t) => {
 
 t.test('what cannot be a condition is refused before anything runs, with its place', async (t) => {
   const cases: [string, RegExp][] = [
-    ['', /ends too early/],
-    ['   ', /ends too early/],
+    ['', /unexpected end of the expression/],
+    ['   ', /unexpected end of the expression/],
     ['true true', /unexpected true \(at character 6\)/],
     ['true and false', /unexpected and/],
-    ['(true', /ends too early/],
-    ['true &&', /ends too early/],
+    ['(true', /unexpected end of the expression/],
+    ['true &&', /unexpected end of the expression/],
     ['true & false', /./],
     ['"open', /./],
     ['steps.a. == 1', /unexpected ==/],

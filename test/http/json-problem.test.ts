@@ -3,8 +3,8 @@ import t from 'tap';
 import { jsonProblem } from '../../src/domain/json-problem.ts';
 
 const TEXTS: [string, RegExp, number, number][] = [
-  ['', /too early/, 1, 1],
-  ['{"a": ', /too early/, 1, 7],
+  ['', /unexpected end/, 1, 1],
+  ['{"a": ', /unexpected end/, 1, 7],
   ["{'a': 1}", /name in double quotes/, 1, 2],
   ['{"a": \'b\'}', /not single quotes/, 1, 7],
   ['{"a": 1,}', /a trailing comma/, 1, 8],

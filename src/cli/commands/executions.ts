@@ -79,7 +79,7 @@ export function executionCommands(program: Command, session: Session, end: (code
     .action(async (id: string, flags: RerunFlags) => end(await rerun(session, id, flags)));
   program
     .command('wait')
-    .summary('wait until executions end; the exit code is that of the last id')
+    .summary('wait until executions end; exit with the exit code of the last id')
     .argument('<id...>')
     .action(async (ids: string[]) => end(await wait(session, ids)));
   program

@@ -9,7 +9,7 @@ Examples:
   $ claude mcp add execd -- execd mcp
   {"mcpServers": {"execd": {"command": "execd", "args": ["mcp"], "env": {"EXECD_API_KEY": "…"}}}}
 
-The server is that of the context, as for all commands. Agents that speak HTTP need no process: give them the URL of the server with
+The command uses the server of the context, like all commands. Agents that speak HTTP need no process: give them the URL of the server with
 /mcp, and the key as a bearer token.
 `;
 

@@ -52,7 +52,7 @@ export function scheduleCommands(program: Command, session: Session): void {
     .option('--overlap <policy>', 'skip, queue, cancel_previous or allow, if the run before has not ended')
     .option('--misfire <policy>', 'skip, once or catch_up, if execd was down or late')
     .option('--jitter <duration>', 'each start is late by a part of this')
-    .option('--max-runs <number>', 'ends after so many runs')
+    .option('--max-runs <number>', 'ends after this number of runs')
     .option('--silent-after <duration>', 'report it as silent after so long without a completed run')
     .option('--late <duration>', 'report a run as late if it has not ended by then')
     .option('--stuck <duration>', 'report a run as stuck after so long without output or progress')

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 
 const MOVING = `
-The store is that of EXECUTION_DATABASE_URL, or, without it, of EXECUTION_DATA_DIR. To move from the embedded store to PostgreSQL,
+The commands use the database of EXECUTION_DATABASE_URL. If it is not set, they use the store in EXECUTION_DATA_DIR. To move from the embedded store to PostgreSQL,
 stop the server, then:
   $ execd export moved.ndjson
   $ EXECUTION_DATABASE_URL=postgres://… execd import store moved.ndjson

@@ -44,7 +44,12 @@ const approval = z
       .max(100)
       .optional()
       .describe('Users who may decide. Default: the user of the plan. Administrators may always decide.'),
-    required: z.int().min(1).max(MAX_REQUIRED).optional().describe('Approvals that are needed. Default: 1.'),
+    required: z
+      .int()
+      .min(1)
+      .max(MAX_REQUIRED)
+      .optional()
+      .describe('Number of approvals that the step needs. Default: 1.'),
     four_eyes: z
       .boolean()
       .optional()

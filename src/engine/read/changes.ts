@@ -303,11 +303,11 @@ function extended(before: Timeouts, change: TimeoutsSpec): Timeouts {
   const fields = shortened(before, after).map(({ name, before: old }): FieldProblem => {
     const message =
       old === null
-        ? 'is off, and can only be set when the execution is submitted'
+        ? 'is off; you can set it only when you submit the execution'
         : `must not be less than ${old}`;
     return { field: `/timeouts/${name}`, message };
   });
   if (fields.length > 0)
-    throw new RefusedError('validation', 'Limits can be extended, not shortened.', { fields });
+    throw new RefusedError('validation', 'You can extend time limits, but not shorten them.', { fields });
   return after;
 }

@@ -82,7 +82,7 @@ export class Runners {
       tell();
       await this.compare();
     } catch (err) {
-      log.warn({ err }, 'Cannot tell other servers the versions of the files of this one');
+      log.warn({ err }, 'Cannot send the versions of the files of this server to other servers');
     }
   }
 

@@ -184,7 +184,7 @@ export class Waits {
     }
     const { submittedBy } = plan.access;
     if (approval.four_eyes === true && (who === plan.userId || who === submittedBy)) {
-      const detail = `The plan is that of ${quoted(who)}, or was submitted by them: with four_eyes another user must decide.`;
+      const detail = `The user ${quoted(who)} owns or submitted the plan; with four_eyes another user must decide.`;
       return new RefusedError('not_an_approver', detail);
     }
     return who;

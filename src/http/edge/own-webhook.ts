@@ -18,4 +18,4 @@ export const ownWebhook = z
       .describe('The secret that execd created. Only in the response to the submission.'),
   })
   .nullable()
-  .describe('The webhook of the request; null if it has none. Its id is that of the execution.');
+  .describe('The webhook of the request; null if it has none. The webhook has the id of the execution.');

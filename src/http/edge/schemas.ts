@@ -99,7 +99,7 @@ export type ListQuery = z.infer<typeof listQuery>;
 
 /** Longest wait of a long poll and of `Prefer: wait`, seconds. */
 export const MAX_WAIT_S = 60;
-export const wait = digits(0, MAX_WAIT_S, 'Wait until it has finished, at most so many seconds.').optional();
+export const wait = digits(0, MAX_WAIT_S, 'Wait for the end, at most this number of seconds.').optional();
 
 export const idParams = z.strictObject({ id: z.string().max(100).describe('Its id.') });
 

@@ -214,7 +214,7 @@ export const streamed = {
   execution: z
     .union([event, outputEvent, progressEvent])
     .describe('The data of a message of the stream of an execution.'),
-  log: z.union([logRecord, logEnd]).describe('A line, or the data of a message, of a log.'),
+  log: z.union([logRecord, logEnd]).describe('A line of a log, or the data of a message of a log.'),
   planLog: z.union([planLogRecord, planLogEnd]).describe('A line of the log of a plan.'),
 };
 

@@ -38,7 +38,7 @@ const RESUME =
   'The stream replays stored events and then continues. Each message has an `id`: send the last one as Last-Event-ID to continue after it.';
 const STREAM = {
   200: {
-    description: 'Server-sent events. The schema is that of the data of a message.',
+    description: 'Server-sent events. The schema describes the data of one message.',
     content: { 'text/event-stream': { schema: streamed.events } },
   },
   204: { description: 'Nothing follows this id.' },
@@ -46,7 +46,7 @@ const STREAM = {
 const WITH_OUTPUT = {
   ...STREAM,
   200: {
-    description: 'Server-sent events. The schemas are those of the data of a message.',
+    description: 'Server-sent events. Each schema describes the data of one message.',
     content: { 'text/event-stream': { schema: streamed.execution } },
   },
 };

@@ -39,7 +39,7 @@ export const networkEnd = z
     received_bytes: count.describe('From all hosts.'),
     refused: networkRefusals,
   })
-  .describe('What a sandbox did with a network of listed hosts.');
+  .describe('The connections of a sandbox whose network has listed hosts.');
 
 export const processEnd = z
   .strictObject({

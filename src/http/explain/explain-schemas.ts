@@ -199,7 +199,7 @@ export const explanation = z
           words,
         }),
       )
-      .describe('What its monitor has reported, the oldest first.'),
+      .describe('The reports of its monitor, the oldest first.'),
     attempts: z.array(attemptWhy).describe('All attempts, the first one first.'),
     cache: cacheWhy.nullable().describe('The cache; null if it does not use it.'),
     rerun: rerun.nullable().describe('The effect of a rerun now; null until the end.'),

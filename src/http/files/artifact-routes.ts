@@ -81,7 +81,7 @@ function oneRoute(app: FastifyInstance, options: ArtifactRoutesOptions): void {
           headers: ['ETag', 'ContentRange', 'AcceptRanges'],
           content: { 'application/octet-stream': { schema: BINARY } },
         },
-        304: { description: 'The bytes are those of `If-None-Match`.', headers: ['ETag'] },
+        304: { description: 'The digest of the bytes is in `If-None-Match`.', headers: ['ETag'] },
       },
     },
     async handler(request, reply) {

@@ -28,13 +28,13 @@ export const logsQuery = z.strictObject({
     .regex(LOG_CURSOR, 'must be ATTEMPT.OFFSET, as cursor in a record of the log')
     .optional()
     .describe('Continue after this position: the `cursor` of the last record that you have.'),
-  since: instant.optional().describe('Only output that was written at or after this time.'),
+  since: instant.optional().describe('Only output that the command wrote at or after this time.'),
   tail: digits(0, 10_000_000, 'Only the last lines of the last attempt.').optional(),
   ...searchQuery,
   timestamps: flag().default(false).describe('With `text`: begin each line with the time of its beginning.'),
   download: flag()
     .default(false)
     .describe('Have browsers save the log as a file that is named after the execution.'),
-  limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'Stop after so many bytes.').optional(),
+  limit_bytes: digits(1, Number.MAX_SAFE_INTEGER, 'Stop after this number of bytes.').optional(),
 });
 export type LogsQuery = z.infer<typeof logsQuery>;

@@ -29,7 +29,7 @@ export function planLogRoutes(
       operationId: 'getPlanLog',
       summary: 'Read or follow the logs of all steps of a plan',
       description:
-        'Returns the output of all steps; with `q` or `regex`, the lines that match. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema is that of a line.',
+        'Returns the output of all steps; with `q` or `regex`, the lines that match. With `follow=true`, the response continues until the plan has finished. With `ndjson`, the schema describes one line.',
       tags: ['plans'],
       params: idParams,
       querystring: planLogsQuery,

@@ -44,7 +44,7 @@ const SCHEMA = {
   operationId: 'getExecutionLog',
   summary: 'Read or follow the log of an execution',
   description:
-    'Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema is that of a line; with `sse` it is that of the data of a message `output` or `end`.',
+    'Returns the output in the order in which it was written. With `follow=true`, the response continues until the end. With `ndjson` the schema describes one line; with `sse` it describes the data of a message `output` or `end`.',
   tags: ['logs'],
   params: idParams,
   querystring: logsQuery,

@@ -98,12 +98,12 @@ const price = z
     per_mb: count.describe('Credits for each million bytes of output that the log keeps.'),
     every: z
       .strictObject({
-        executions: count.describe('One in so many executions.'),
+        executions: count.describe('Number of executions after which execd adds the credits.'),
         window_s: count.describe('Length of the window, seconds.'),
-        credits: count.describe('Credits that are added.'),
+        credits: count.describe('Credits that execd adds.'),
       })
       .optional()
-      .describe('More credits for one in so many executions of a user within a window.'),
+      .describe('Extra credits for every Nth execution of a user within a window, where N is `executions`.'),
     hit: count.describe('Credits for a cache hit.'),
     joined: count.describe('Credits for sharing the run of another execution.'),
   })

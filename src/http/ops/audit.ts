@@ -31,7 +31,7 @@ export function auditRoutes(app: FastifyInstance, { readAudit, clock }: AuditRou
       querystring: auditQuery,
       response: {
         200: {
-          description: 'The lines. The schema is that of a line.',
+          description: 'The lines. The schema describes one line.',
           content: { 'application/x-ndjson': { schema: { type: 'object' } } },
         },
       },

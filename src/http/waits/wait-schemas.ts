@@ -73,7 +73,7 @@ export const approvalShown = z
     description: z.string().nullable().describe('The description of the plan.'),
     user_id: z.string().describe('The user of the plan.'),
     users: z.array(z.string()).nullable().describe('Users who may decide; null: the user of the plan.'),
-    required: count.describe('Approvals that are needed.'),
+    required: count.describe('Number of approvals that the step needs.'),
     four_eyes: z.boolean().describe('Whether the user of the plan may not decide.'),
     expires_at: time.nullable().describe('When its time is up; null: never.'),
     on_expiry: z.enum(ON_EXPIRY).describe('The decision at the expiry.'),
@@ -108,7 +108,7 @@ export const linksShown = z
     user: z.string().describe('The user as whom the links decide: you.'),
     expires: time.describe('When they expire.'),
   })
-  .describe('One-time links. Whoever opens one can decide, in the name of the user who requested it.');
+  .describe('One-time links. Anyone who opens one can decide, in the name of the user who requested it.');
 
 /** What stands under its own name in the OpenAPI document. */
 export function waitComponents(): Record<string, z.ZodType> {

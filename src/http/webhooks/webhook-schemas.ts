@@ -77,7 +77,7 @@ const rotateRequest = z
       .min(0)
       .max(7 * DAY_S)
       .default(DAY_S)
-      .describe('How long messages are also signed with the old secret, seconds.'),
+      .describe('Time during which execd also signs messages with the old secret, seconds.'),
   })
   .describe('How to rotate a secret.');
 export const rotateSecret = optional(rotateRequest, 'RotateSecretRequest');

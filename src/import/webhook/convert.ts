@@ -185,8 +185,12 @@ class OneHook {
     const say = (field: keyof WebhookHook, message: string) => this.#say('change', field, message);
     const methods = hook['http-methods'].map((one) => one.trim().toUpperCase());
     if (methods.length > 0 && !methods.includes('POST'))
-      this.#say('problem', 'http-methods', 'hooks of execd take POST only; let the sender use POST');
-    else if (methods.length > 1) say('http-methods', 'hooks of execd take POST only');
+      this.#say(
+        'problem',
+        'http-methods',
+        'hooks of execd accept only POST; configure the sender to use POST',
+      );
+    else if (methods.length > 1) say('http-methods', 'hooks of execd accept only POST');
     if (hook['response-message'] !== undefined)
       say('response-message', 'the response is {"result": "accepted", …}, or the output with answer: raw');
     if (hook['response-headers'].length > 0)

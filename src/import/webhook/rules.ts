@@ -126,7 +126,7 @@ function matchOf(match: Match, parsed: ReadonlySet<string>, say: Say): string {
   if (type === 'ip-whitelist') return problem('an address within or, or not; make hooks of their own');
   if (type !== 'value' && type !== 'regex')
     return problem(
-      `${text(type)} cannot be converted; let the sender sign with HMAC (scheme hmac) or send a token`,
+      `${text(type)} has no counterpart in execd; configure the sender to sign with HMAC (scheme hmac) or to send a token`,
     );
   if (parameter === undefined) return problem('has no parameter');
   const found = valueOf(parameter, parsed);

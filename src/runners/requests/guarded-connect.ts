@@ -130,6 +130,6 @@ function lostRace(peer: Peer, lost: RaceLostError): RequestError {
     .map(({ address, why }) => (address === peer.host ? why : `${address}: ${why}`));
   const more = attempts.length - named.length;
   if (more > 0) named.push(`${more} more addresses failed`);
-  if (untried > 0) named.push(`${untried} more addresses not tried`);
+  if (untried > 0) named.push(`execd did not try ${untried} more addresses`);
   return failureAt(isReached ? 'handshake' : 'connect', peer, named.join('; '), lost);
 }

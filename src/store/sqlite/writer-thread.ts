@@ -46,7 +46,9 @@ export class WriterThread {
       try {
         this.#worker.postMessage(request);
       } catch (error) {
-        return reject(new StoreError('the request could not be handed to the writer', { cause: error }));
+        return reject(
+          new StoreError('cannot send the request to the writer thread of the store', { cause: error }),
+        );
       }
       this.#asked.push({ what: request.type, resolve, reject });
     });
