@@ -31,13 +31,17 @@ export function planView(sink: Sink, plan: Plan, now: number): string {
 
 function wordsOf(
   sink: Sink,
-  { status, phase, skip_reason: skipped, error, attempts, kept_from: kept }: StepState,
+  { status, phase, skip_reason: skipped, error, attempts, percent, kept_from: kept }: StepState,
 ): string {
   if (kept !== null) return sink.style('dim', 'kept');
   if (skipped !== null) return sink.style('dim', skipped);
   if (error !== null) return sink.style('red', plain(error.message));
-  const again = attempts > 1 ? `attempt ${attempts}` : '';
-  return sink.style('dim', status === phase || phase === 'done' ? again : `${phase} ${again}`);
+  const words = [
+    status === phase || phase === 'done' ? '' : phase,
+    percent === null ? '' : `${Math.floor(percent)} %`,
+    attempts > 1 ? `attempt ${attempts}` : '',
+  ];
+  return sink.style('dim', words.filter((one) => one !== '').join(' '));
 }
 
 function tookMs(

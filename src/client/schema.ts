@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 f804f8da60564f92b71223326ed8e78bee6b4ceb301694c96a01dc3f4410278d.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 0a23fcee66ff2ec26154d172630df11b4a2ce2da80adcd09312a197c650e650c.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -5097,6 +5097,8 @@ export interface components {
             depends_on: string[];
             /** @description Attempts so far. */
             attempts: number;
+            /** @description The progress that it reports, 0 to 100, for the first 32 such steps that run; 0 before its first report. Null if it does not run or has no `progress`, and unless the response is that of `GET /v1/plans/{id}`. */
+            percent: number | null;
             /** @description Why it was skipped; null if it was not. */
             skip_reason: ("dependency_failed" | "condition_false" | "nothing_failed" | "stopped" | "cancelled") | null;
             /** @description Why it did not complete; null if it has, or has not ended. */

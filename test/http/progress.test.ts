@@ -102,6 +102,8 @@ t.test('while a command runs, readers see how far it is, also in its plan', asyn
   await until('the plan is a quarter done', async () => {
     return (await s.call<{ progress: number }>('GET', `/v1/plans/${plan.id}`)).body.progress === 0.25;
   });
+  const read = await s.call('GET', `/v1/plans/${plan.id}`);
+  t.match(read.body, { steps: [{ percent: 50 }, { percent: null }] });
   await s.call('POST', `/v1/plans/${plan.id}/cancel`);
   await s.call('POST', `/v1/executions/${id}/cancel`);
   const ended = await s.call<Shown>('GET', `/v1/executions/${id}?wait=60`);

@@ -9,7 +9,7 @@ import type { Page } from 'playwright-core';
 import { until } from '../helpers/processes.ts';
 import { linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
 import { AXE_PARTS } from './console/axe-part.ts';
-import { fill, PLAN } from './console/data.ts';
+import { fill, NETWORK, PLAN } from './console/data.ts';
 import { LATER_PARTS } from './console/later-parts.ts';
 import { pagesOf } from './console/pages.ts';
 import { SYSTEM_PARTS } from './console/system-parts.ts';
@@ -316,6 +316,27 @@ const PARTS: Record<string, Part> = {
     await closed(tab, 'plan');
   },
 
+  async halfway({ open, server, shown }) {
+    const tab = await open(`/plans/${shown.halfway}`);
+    const { page } = tab;
+    await page.locator('.step-card', { hasText: 'thumbnails' }).getByText('75 %').waitFor();
+    await page.locator('.step-card', { hasText: 'load' }).getByText('42 %').waitFor();
+    check(true, 'steps show how far they are');
+    if (shown.refused !== null) {
+      await page.goto(`${server.url}/executions/${shown.refused}?tab=resources`);
+      const notice = await text(page, '.top .notice');
+      check(
+        notice === 'The sandbox could not reach telemetry.example.com:443 (not in network.allow).',
+        `a refused host is named: ${notice}`,
+      );
+      check(
+        (await text(page, '.attempt:has-text("telemetry.example.com")')).includes('0 connections'),
+        'and what the sandbox reached',
+      );
+    }
+    await closed(tab, 'halfway');
+  },
+
   async submit({ open }) {
     const tab = await open('/submit');
     const { page } = tab;
@@ -438,6 +459,7 @@ if (browser === null) {
     EXECUTION_DATA_DIR: join(scratch(), 'data'),
     EXECUTION_PORT: await freePort(),
     EXECUTION_MAX_CONCURRENT: '8',
+    EXECUTION_SANDBOX_NETWORK: NETWORK,
   });
   const shown = await fill(server);
   const open: World['open'] = (path, options) => openTab(browser, server.url + path, options);

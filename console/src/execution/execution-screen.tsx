@@ -18,6 +18,7 @@ import { CancelPhases } from './cancel-phases.tsx';
 import { Details } from './details.tsx';
 import { LastWords } from './last-words.tsx';
 import { LiveInput } from './live-input.tsx';
+import { RefusedHosts } from './network-facts.tsx';
 import { RunProgress } from './run-progress.tsx';
 import { Timeline } from './timeline.tsx';
 import { useExecution } from './use-execution.ts';
@@ -104,6 +105,7 @@ function Header({ execution }: { execution: Execution }) {
       ) : null}
       {execution.progress !== null && <RunProgress of={execution.progress} now={now} />}
       <LastWords execution={execution} />
+      <RefusedHosts execution={execution} />
       <Timeline execution={execution} now={now} />
       <p className="facts">
         <span>{kind}</span>

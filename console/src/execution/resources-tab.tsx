@@ -4,6 +4,7 @@ import { Facts } from '../ui/facts.tsx';
 import { Meter } from '../ui/meter.tsx';
 import { StatusWord } from '../ui/status-word.tsx';
 import { bytes, duration, fullTime } from '../words/format.ts';
+import { NetworkFacts } from './network-facts.tsx';
 
 /** While it runs: what it says, when it will probably end, and what it uses now. */
 function Progress({ progress }: Pick<Execution, 'progress'>) {
@@ -80,6 +81,7 @@ export function ResourcesTab({ execution }: { execution: Execution }) {
                   ['Runner', runner],
                 ]}
               />
+              {outcome?.network !== undefined && <NetworkFacts network={outcome.network} />}
             </section>
           );
         })}

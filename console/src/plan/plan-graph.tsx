@@ -12,6 +12,7 @@ import {
 import '@xyflow/react/dist/base.css';
 import { useDeferredValue, useMemo, useRef } from 'react';
 import type { StepState } from '../../../src/client/types.ts';
+import { Meter } from '../ui/meter.tsx';
 import { StatusMark } from '../ui/status-mark.tsx';
 import { duration } from '../words/format.ts';
 import { NODE, placesOf } from './layout.ts';
@@ -101,7 +102,7 @@ function edgesOf(steps: readonly StepState[]): Edge[] {
 }
 
 function StepCard({ data: { step, isFaint }, selected }: NodeProps<StepNode>) {
-  const { name, status, phase, duration_ms: took, attempts, kept_from: kept } = step;
+  const { name, status, phase, attempts, percent } = step;
   return (
     <button
       type="button"
@@ -113,10 +114,17 @@ function StepCard({ data: { step, isFaint }, selected }: NodeProps<StepNode>) {
         {name}
       </span>
       <span className="step-more">
-        {kept !== null ? 'kept' : took === null ? '' : duration(took)}
+        {stateOf(step)}
         {attempts > 1 && ` ×${attempts}`}
       </span>
+      {percent !== null && <Meter part={percent / 100} />}
       <Handle type="source" position={Position.Right} isConnectable={false} />
     </button>
   );
+}
+
+function stateOf({ kept_from: kept, percent, duration_ms: took }: StepState): string {
+  if (kept !== null) return 'kept';
+  if (percent !== null) return `${Math.round(percent)} %`;
+  return took === null ? '' : duration(took);
 }

@@ -23,6 +23,7 @@ export function StepPanel({ step }: { step: StepState }) {
       <header>
         <StatusMark status={status} phase={phase} hasWord />
         <h2>{name}</h2>
+        {step.percent !== null && <span className="hint">{Math.round(step.percent)} %</span>}
         {step.duration_ms !== null && <span className="hint">{duration(step.duration_ms)}</span>}
         <span className="spread" />
         {run !== null && (

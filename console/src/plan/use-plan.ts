@@ -1,4 +1,5 @@
-// A plan with its steps, read again when something of it changes, at most once a second: a plan may have thousands of steps.
+// A plan with its steps, read again when something of it changes, and now and then while a step reports its progress. Not often:
+// a plan may have thousands of steps.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import type { Plan } from '../../../src/client/types.ts';
@@ -6,6 +7,7 @@ import { useEvents } from '../live/use-live.ts';
 import { useExecd } from '../session/session.tsx';
 
 const REFRESH_MS = 500;
+const PROGRESS_MS = 2000;
 /** For each step: what is large is read less often. */
 const REFRESH_STEP_MS = 3;
 
@@ -18,6 +20,8 @@ export function usePlan(id: string) {
   const query = useQuery<Plan>({
     queryKey: planKey(id),
     queryFn: ({ signal }) => execd.plans.get(id, { signal }),
+    refetchInterval: ({ state: { data } }) =>
+      data?.steps?.some(({ percent }) => percent !== null) === true ? pauseMs(data, PROGRESS_MS) : false,
   });
   useEvents((events) => {
     const isOfIt = events.some(({ execution_id: of, plan_id: plan }) => of === id || plan === id);
@@ -27,8 +31,12 @@ export function usePlan(id: string) {
         timer.current = null;
         void queries.invalidateQueries({ queryKey: planKey(id) });
       },
-      Math.max(REFRESH_MS, (query.data?.counts.total ?? 0) * REFRESH_STEP_MS),
+      pauseMs(query.data, REFRESH_MS),
     );
   });
   return query;
+}
+
+function pauseMs(plan: Plan | undefined, leastMs: number): number {
+  return Math.max(leastMs, (plan?.counts.total ?? 0) * REFRESH_STEP_MS);
 }

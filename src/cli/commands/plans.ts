@@ -15,6 +15,8 @@ import { inputFile } from '../input-file.ts';
 import { age, pairs, plain, shownDuration, wholeNumber } from '../units.ts';
 
 const TICK_MS = 250;
+/** A step that reports its progress is no event: the plan is read again after so many ticks. */
+const PROGRESS_TICKS = 8;
 
 const EXAMPLES = `
 Examples:
@@ -136,9 +138,10 @@ async function follow(session: Session, id: string, block: Block, signal: AbortS
   });
   try {
     let plan: Plan | null = null;
-    for (;;) {
+    for (let ticks = 1; ; ticks++) {
       if (failure !== null) throw failure;
-      if (isStale || plan === null) {
+      const hasProgress = plan?.steps?.some(({ percent }) => percent !== null) === true;
+      if (isStale || plan === null || (hasProgress && ticks % PROGRESS_TICKS === 0)) {
         isStale = false;
         plan = await client.plans.get(id, { signal });
       }

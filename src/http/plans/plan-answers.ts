@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isFinished } from '../../domain/execution/execution.ts';
-import type { Engine, PlanView, Submitted } from '../../engine/engine.ts';
+import type { Engine, Submitted } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { acceptedFacts } from '../edge/audit.ts';
 import { preferredWait } from '../edge/request-headers.ts';
@@ -10,6 +10,7 @@ import { MAX_WAIT_S } from '../edge/schemas.ts';
 import { FIRST_LOOK_S } from '../executions/accepting.ts';
 import { plan, type planGetQuery, type planSubmitQuery } from './plan-schemas.ts';
 import { planEtag, toPlanWire } from './plan-wire.ts';
+import type { PlanWithPercents } from './step-progress.ts';
 
 const ACCEPTED = [
   ...(['Location', 'ETag', 'RetryAfter', 'IdempotencyReplayed', 'PreferenceApplied'] as const),
@@ -37,7 +38,7 @@ export class PlanAnswers {
 
   async send(
     reply: FastifyReply,
-    view: PlanView,
+    view: PlanWithPercents,
     { steps, results }: z.output<typeof planGetQuery> = {},
   ): Promise<FastifyReply> {
     reply.header('etag', planEtag(view)).type('application/json; charset=utf-8');

@@ -45,6 +45,14 @@ const planStep = z
     execution_id: z.string().nullable().describe('Its execution; null until it begins, or if it is skipped.'),
     depends_on: z.array(z.string()).describe('Names of the steps that must end first.'),
     attempts: count.describe('Attempts so far.'),
+    percent: z
+      .number()
+      .min(0)
+      .max(100)
+      .nullable()
+      .describe(
+        'The progress that it reports, 0 to 100, for the first 32 such steps that run; 0 before its first report. Null if it does not run or has no `progress`, and unless the response is that of `GET /v1/plans/{id}`.',
+      ),
     skip_reason: z.enum(SKIP_REASONS).nullable().describe('Why it was skipped; null if it was not.'),
     error: endError,
     kept_from: z

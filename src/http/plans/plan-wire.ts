@@ -1,7 +1,8 @@
 // Plans over the wire.
 import { isFinished, policyVersionOf, resultValue } from '../../domain/execution/execution.ts';
-import type { PlanResults, PlanView, StepOutcome, StepView } from '../../engine/engine.ts';
+import type { PlanResults, StepOutcome, StepView } from '../../engine/engine.ts';
 import type { PlanWire } from './plan-schemas.ts';
+import type { PlanWithPercents } from './step-progress.ts';
 import { isoTime, isoOrNull } from '../edge/times.ts';
 import {
   toScheduleOf,
@@ -17,8 +18,12 @@ import {
  * @param hasSteps whether the steps are told one by one
  * @param results what they came to; null leaves it out
  */
-export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResults | null = null): PlanWire {
-  const { plan, counts, progress, criticalPath } = view;
+export function toPlanWire(
+  view: PlanWithPercents,
+  hasSteps: boolean,
+  results: PlanResults | null = null,
+): PlanWire {
+  const { plan, counts, progress, criticalPath, percents } = view;
   const isDone = isFinished(plan);
   return {
     id: plan.id,
@@ -61,7 +66,7 @@ export function toPlanWire(view: PlanView, hasSteps: boolean, results: PlanResul
     cancel: toCancel(plan),
     webhook: toWebhook(plan),
     trace_id: plan.trace.traceId,
-    ...(hasSteps ? { steps: view.steps.map(toStep) } : {}),
+    ...(hasSteps ? { steps: view.steps.map((step) => toStep(step, percents?.get(step.name) ?? null)) } : {}),
     ...(results === null ? {} : { results: results.steps.map(toResult), results_complete: results.isWhole }),
   };
 }
@@ -74,7 +79,7 @@ function toResult({ step, execution }: StepOutcome): unknown {
 
 type StepWire = NonNullable<PlanWire['steps']>[number];
 
-function toStep(step: StepView): StepWire {
+function toStep(step: StepView, percent: number | null): StepWire {
   return {
     name: step.name,
     kind: step.kind,
@@ -83,6 +88,7 @@ function toStep(step: StepView): StepWire {
     execution_id: step.executionId,
     depends_on: [...step.dependsOn],
     attempts: step.attempts,
+    percent,
     skip_reason: step.skipReason,
     error: step.outcome === null ? null : toError(step.outcome),
     kept_from: step.keptFrom,
@@ -93,6 +99,7 @@ function toStep(step: StepView): StepWire {
 }
 
 /** Weak: over what is stored, and how far the steps are. */
-export function planEtag({ plan, counts, progress }: PlanView): string {
-  return `W/"${plan.revision}-${Object.values(counts).join('-')}-${Math.floor(progress * 1000)}"`;
+export function planEtag({ plan, counts, progress, percents }: PlanWithPercents): string {
+  const said = [progress * 1000, ...(percents?.values() ?? [])].map((one) => Math.floor(one * 10) / 10);
+  return `W/"${plan.revision}-${Object.values(counts).join('-')}-${said.join('-')}"`;
 }

@@ -1,4 +1,4 @@
-// How far a plan is, with what its steps say of themselves while they run.
+// How far a plan and its steps are, with what its steps report while they run.
 import { RefusedError } from '../../domain/errors.ts';
 import { hasNoRun } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
@@ -13,12 +13,17 @@ export interface StepProgressDeps {
   reader: ProgressReader;
 }
 
+/** A plan with the percentage of each step that runs and reports its progress, by name. */
+export interface PlanWithPercents extends PlanView {
+  percents?: ReadonlyMap<string, number>;
+}
+
 /** Each step has the same weight: those that run count as far as they are. */
 export async function withStepProgress(
   caller: Caller,
   view: PlanView,
   deps: StepProgressDeps,
-): Promise<PlanView> {
+): Promise<PlanWithPercents> {
   const { steps, counts, plan } = view;
   const speaking = new Set(
     plan.spec.steps.filter((step) => step.progress !== undefined).map(({ name }) => name),
@@ -31,15 +36,18 @@ export async function withStepProgress(
   );
   const parts = running
     .slice(0, MAX_LOOKED_AT)
-    .map(({ executionId }) => partOf(caller, executionId as string, deps));
-  const sum = (await Promise.all(parts)).reduce((a, b) => a + b, 0);
-  return { ...view, progress: Math.min(1, view.progress + sum / counts.total) };
+    .map(
+      async ({ name, executionId }) => [name, await percentOf(caller, executionId as string, deps)] as const,
+    );
+  const percents = new Map(await Promise.all(parts));
+  const sum = [...percents.values()].reduce((a, b) => a + b, 0) / 100;
+  return { ...view, progress: Math.min(1, view.progress + sum / counts.total), percents };
 }
 
-async function partOf(caller: Caller, id: string, { engine, reader }: StepProgressDeps): Promise<number> {
+async function percentOf(caller: Caller, id: string, { engine, reader }: StepProgressDeps): Promise<number> {
   try {
     const { percent } = await reader.said(caller, await engine.get(caller, id));
-    return (percent ?? 0) / 100;
+    return percent ?? 0;
   } catch (error) {
     if (error instanceof RefusedError) return 0;
     throw error;

@@ -6,6 +6,10 @@ export interface Shown {
   failed: string;
   running: string;
   plan: string;
+  /** A plan that runs, with two steps that report how far they are. */
+  halfway: string;
+  /** A sandbox wanted a host that its list does not have; null where there are no sandboxes. */
+  refused: string | null;
   /** A plan that waits for an approval and for a signal. */
   waiting: string;
   /** Has left files. */
@@ -37,6 +41,36 @@ export const PLAN = {
   strategy: { type: 'dependency_graph' },
   labels: { team: 'web' },
   steps: PLAN_STEPS,
+};
+
+const LONG = { attempt_ms: 3_600_000 };
+
+export const HALFWAY = {
+  description: 'Nightly import',
+  strategy: { type: 'dependency_graph' },
+  labels: { team: 'data' },
+  steps: [
+    { name: 'fetch', kind: 'shell', command: 'echo 3 files; sleep 0.2' },
+    {
+      ...{ name: 'load', kind: 'shell', depends_on: ['fetch'], progress: 'json', timeouts: LONG },
+      command: `echo '{"percent": 42, "message": "12,400 of 29,500 rows"}'; sleep 3600`,
+    },
+    {
+      ...{ name: 'thumbnails', kind: 'shell', depends_on: ['fetch'], progress: 'json', timeouts: LONG },
+      command: `echo '{"percent": 75, "message": "900 of 1,200 pictures"}'; sleep 3600`,
+    },
+    { name: 'publish', kind: 'shell', command: 'echo published', depends_on: ['load', 'thumbnails'] },
+  ],
+};
+
+/** What sandboxes of the server may reach. */
+export const NETWORK = 'pypi.org';
+const SANDBOXED = {
+  kind: 'shell',
+  command: 'curl -fsS https://telemetry.example.com/v1/ping',
+  isolation: 'sandbox',
+  network: { allow: [NETWORK] },
+  labels: { team: 'data' },
 };
 
 export const WAITING = {
@@ -154,7 +188,10 @@ export async function fill({ call, submit, finished }: Server): Promise<Shown> {
   await call('POST', '/v1/webhooks', WEBHOOK);
   const { id: failed } = await submit({ kind: 'shell', command: COLOURED, labels: { team: 'web' } });
   await finished(failed);
-  const timeouts = { attempt_ms: 3_600_000 };
-  const { id: running } = await submit({ kind: 'shell', command: SLOW, timeouts, task_id: 'nightly' });
-  return { failed, running, plan, waiting, files, schedule: SCHEDULE.name };
+  const { id: running } = await submit({ kind: 'shell', command: SLOW, timeouts: LONG, task_id: 'nightly' });
+  const { id: halfway } = await call<{ id: string }>('POST', '/v1/plans', HALFWAY);
+  const refused = (await submit(SANDBOXED).catch(() => null))?.id ?? null;
+  if (refused === null) console.log('      no sandboxes here: the refused hosts of one are not shown');
+  else await finished(refused);
+  return { failed, running, plan, halfway, refused, waiting, files, schedule: SCHEDULE.name };
 }

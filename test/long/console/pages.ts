@@ -16,7 +16,16 @@ export function screensOf(shown: Shown): Screen[] {
 }
 
 /** Each page and each tab that has a content of its own. */
-export function pagesOf({ failed, running, plan, waiting, files, schedule }: Shown): Screen[] {
+export function pagesOf({
+  failed,
+  running,
+  plan,
+  halfway,
+  refused,
+  waiting,
+  files,
+  schedule,
+}: Shown): Screen[] {
   const system = (tab: string, ready: string) => ({ name: tab, path: `/system?tab=${tab}`, ready });
   return [
     { name: 'executions', path: '/', ready: '.table-body .row' },
@@ -27,8 +36,12 @@ export function pagesOf({ failed, running, plan, waiting, files, schedule }: Sho
     { name: 'events', path: `/executions/${failed}?tab=events`, ready: '.events li' },
     { name: 'why', path: `/executions/${failed}?tab=why`, ready: '.why-tab' },
     { name: 'files', path: `/executions/${files}?tab=files`, ready: '.file-list li' },
+    ...(refused === null
+      ? []
+      : [{ name: 'refused', path: `/executions/${refused}?tab=resources`, ready: '.top .notice' }]),
     { name: 'plans', path: '/plans', ready: '.plan-list li' },
     { name: 'plan', path: `/plans/${plan}`, ready: '.step-card' },
+    { name: 'halfway', path: `/plans/${halfway}?step=load`, ready: '.step-card .meter' },
     { name: 'approval', path: `/plans/${waiting}?step=go`, ready: '.approval' },
     { name: 'signal', path: `/plans/${waiting}?step=frozen`, ready: '.signal-form' },
     { name: 'approvals', path: '/approvals', ready: '.approval' },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { freePort, scratch, type Server, startServer } from '../support.ts';
 import { DESKTOP, openBrowser, openTab, PHONE } from './browser.ts';
-import { fill, type Shown } from './data.ts';
+import { fill, NETWORK, type Shown } from './data.ts';
 import { type Screen, screensOf } from './pages.ts';
 
 const OUT = 'docs/images';
@@ -92,6 +92,7 @@ const server = await startServer({
   EXECUTION_DATA_DIR: join(scratch(), 'data'),
   EXECUTION_PORT: await freePort(),
   EXECUTION_MAX_CONCURRENT: '8',
+  EXECUTION_SANDBOX_NETWORK: NETWORK,
 });
 const shown = await fill(server);
 if (process.argv.includes('--all')) process.exitCode = (await ofAll(browser, server, shown)) === 0 ? 0 : 1;
