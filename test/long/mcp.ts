@@ -59,7 +59,12 @@ async function work(agent: Client, way: string, mark: string): Promise<void> {
       },
     },
   )) as CallToolResult;
-  const { status, exit_code: code, log, stdout_truncated: isCut } = result.structuredContent ?? {};
+  const {
+    status,
+    exit_code: code,
+    log,
+    stdout_truncated: isCut,
+  } = result.structuredContent as Record<string, unknown>;
   check(status === 'failed' && code === 3, `${way}: a command runs, and its end is told: ${String(code)}`);
   check(seen.includes('first'), `${way}: its output came as progress while it ran`);
   check(isCut === true, `${way}: what is too long is marked as cut`);
