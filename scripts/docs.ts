@@ -67,16 +67,11 @@ const METRICS_HEAD = `# Metrics
 <!-- Generated from src/observe/metric-catalogue.ts by npm run generate. -->
 
 \`GET /metrics\` returns all metrics in the text format of Prometheus: with the scope \`read\`, or without a key on the port
-\`EXECUTION_METRICS_PORT\`. Names without the prefix \`execd_\` are those of the systems that execd replaces.
+\`EXECUTION_METRICS_PORT\`. Metrics of the process and of Node.js (\`process_*\`, \`nodejs_*\`) are there too.
 
-- No label grows with requests: a label is a closed set (\`kind\`, \`status\`, \`cause\`, \`fault\`, \`detail\`), a route, or a name from the
-  operations file (\`operation_type\` and \`circuit\`). Users, ids and commands are never labels.
-- Counters begin with the server. Those of a kind begin at 0, those of an operation at 0 before its first execution, so that
-  rates count the first one and ratios have both sides.
-- The buckets of \`operation_duration_seconds\` and \`execd_queue_wait_seconds\` are fine: a quantile between 10 ms and 100 s is right
-  within 10 %.
-- Metrics of the process and of Node.js (\`process_*\`, \`nodejs_*\`) are there, too: CPU, memory, open files, the lag of the event
-  loop, garbage collection.
+- A label is a closed set, a route, or a name from the operations file; never a user, an id or a command.
+- Counters begin at 0 with the server, so that ratios have both sides.
+- Quantiles of \`operation_duration_seconds\` and \`execd_queue_wait_seconds\` between 10 ms and 100 s are right within 10 %.
 `;
 
 function unitOf({ name, type }: MetricSpec): string {
