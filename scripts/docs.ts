@@ -71,7 +71,8 @@ const METRICS_HEAD = `# Metrics
 
 - A label is a closed set, a route, or a name from the operations file; never a user, an id or a command.
 - Counters begin at 0 with the server, so that ratios have both sides.
-- Quantiles of \`operation_duration_seconds\` and \`execd_queue_wait_seconds\` between 10 ms and 100 s are right within 10 %.
+- A quantile of \`operation_duration_seconds\` and \`execd_queue_wait_seconds\` between 10 ms and 100 s is right
+  within 10 %.
 `;
 
 function unitOf({ name, type }: MetricSpec): string {
