@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Execution, isFinished } from '../../domain/execution/execution.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
+import type { Caller } from '../../domain/spec/access.ts';
 import type { Engine, ExecutionView, Submitted } from '../../engine/engine.ts';
 import { json } from '../edge/answers.ts';
 import { acceptedFacts } from '../edge/audit.ts';
@@ -37,12 +38,24 @@ export interface ExecutionAnswersDeps {
   clock: Clock;
 }
 
+type Progressing = ExecutionView & { progress?: ProgressWire | null };
+
+interface Last {
+  changing: string;
+  body: string;
+}
+
 export class ExecutionAnswers {
   readonly #deps: ExecutionAnswersDeps;
   /** Bodies of finished executions, which never change; with and without what only administrators see. */
   readonly #finished = {
     withPath: new WeakMap<Execution, string>(),
     plain: new WeakMap<Execution, string>(),
+  };
+  /** The last body of each that has not finished, by what changes in it without a new revision. */
+  readonly #unfinished = {
+    withPath: new WeakMap<Execution, Last>(),
+    plain: new WeakMap<Execution, Last>(),
   };
   readonly #alike = new AlikeBodies();
 
@@ -54,10 +67,28 @@ export class ExecutionAnswers {
   bodyOf(
     request: FastifyRequest,
     reply: FastifyReply,
-    view: ExecutionView & { progress?: ProgressWire | null },
+    view: ExecutionView,
     body = this.#bodyOf(request, view),
   ): string {
     reply.header('etag', etagOf(view)).type('application/json; charset=utf-8');
+    return body;
+  }
+
+  /** The body for somebody who may look again soon, or with others: while nothing has changed, it is written once. */
+  polledBody(
+    { caller }: FastifyRequest,
+    reply: FastifyReply,
+    { view, etag }: { view: Progressing; etag: string },
+  ): string {
+    reply.header('etag', etag).type('application/json; charset=utf-8');
+    if (isFinished(view.execution)) return this.#bodyOf({ caller }, view);
+    const bodies = caller.scopes.has('admin') ? this.#unfinished.withPath : this.#unfinished.plain;
+    const { phase, startedAt, live, queue, progress } = view;
+    const changing = JSON.stringify([phase, startedAt, live, queue, progress]);
+    const last = bodies.get(view.execution);
+    if (last?.changing === changing) return last.body;
+    const body = this.#write(caller, view);
+    bodies.set(view.execution, { changing, body });
     return body;
   }
 
@@ -96,20 +127,25 @@ export class ExecutionAnswers {
     );
   }
 
-  #bodyOf({ caller }: FastifyRequest, view: ExecutionView & { progress?: ProgressWire | null }): string {
-    const isAdmin = caller.scopes.has('admin');
-    const bodies = isAdmin ? this.#finished.withPath : this.#finished.plain;
+  #bodyOf({ caller }: Pick<FastifyRequest, 'caller'>, view: Progressing): string {
+    const bodies = caller.scopes.has('admin') ? this.#finished.withPath : this.#finished.plain;
     let body = bodies.get(view.execution);
     if (body === undefined) {
-      const { runId, attempts } = view.execution;
-      const last = attempts.at(-1);
-      const hasLog = last !== undefined && last.output.logRemoved !== true;
-      body = JSON.stringify(toWire(view, isAdmin && hasLog ? this.#deps.logPath(runId, last.number) : null));
+      body = this.#write(caller, view);
       // A hit is mostly answered once: remembering each one costs more than it spares.
       if (isFinished(view.execution) && view.execution.cache?.status !== 'hit')
         bodies.set(view.execution, body);
     }
     return body;
+  }
+
+  #write({ scopes }: Caller, view: Progressing): string {
+    const { runId, attempts } = view.execution;
+    const last = attempts.at(-1);
+    const hasLog = last !== undefined && last.output.logRemoved !== true;
+    return JSON.stringify(
+      toWire(view, scopes.has('admin') && hasLog ? this.#deps.logPath(runId, last.number) : null),
+    );
   }
 }
 

@@ -80,8 +80,8 @@ function readRoutes(app: FastifyInstance, { engine, answers, reader }: RouteOpti
       const etag = etagOf(view);
       if (matchesEtag(request.headers['if-none-match'], etag))
         return reply.code(304).header('etag', etag).send();
-      const shown = { ...view, progress: await reader.of(caller, view) };
-      return answers.bodyOf(request, reply, shown.progress === null ? view : shown);
+      const progress = await reader.of(caller, view);
+      return answers.polledBody(request, reply, { view: { ...view, progress }, etag });
     },
   });
 

@@ -90,9 +90,11 @@ export function toMonitor({ monitor }: Pick<Execution, 'monitor'>) {
 
 /** Counters as a reader sees them: of a live attempt, what this process has been told last. */
 function outputOf({ execution, live }: ExecutionView): OutputTotals {
-  const stored = execution.attempts.at(-1)?.output ?? execution.cache?.madeBy?.output ?? NO_OUTPUT;
+  const stored = storedOutputOf(execution);
   return live === null ? stored : { ...stored, ...live };
 }
+const storedOutputOf = ({ attempts, cache }: Execution): OutputTotals =>
+  attempts.at(-1)?.output ?? cache?.madeBy?.output ?? NO_OUTPUT;
 
 /**
  * An execution.
@@ -294,6 +296,6 @@ export function toFailedStep(step: string, outcome: Outcome): z.infer<typeof ste
 
 /** Weak: over what is stored, and the counters. */
 export function etagOf(view: ExecutionView): string {
-  const { stdoutBytes, stderrBytes } = outputOf(view);
+  const { stdoutBytes, stderrBytes } = view.live ?? storedOutputOf(view.execution);
   return `W/"${view.execution.revision}-${view.phase}-${stdoutBytes}-${stderrBytes}"`;
 }
