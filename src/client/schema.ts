@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 0a23fcee66ff2ec26154d172630df11b4a2ce2da80adcd09312a197c650e650c.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 72980ec7a453701075fc81492ea35a13c55864f0d6d87ae1a8acf2ed582c427d.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -1609,7 +1609,7 @@ export interface paths {
         put?: never;
         /**
          * Create an API key
-         * @description The response contains the key once. As soon as a server has a first key, every request needs one: create a key with the scope `admin` first.
+         * @description The response contains the key once. When the server has a key, every request needs one: create a key with the scope `admin` first.
          *
          *     Requires the scope `admin`.
          */
@@ -3198,11 +3198,11 @@ export interface components {
         };
         /** @description When execd reports the execution as late or stuck: an event, webhooks, and, if you want it, a cancel. */
         Monitor: {
-            /** @description Adds the event `late_start` if no attempt has started so long after the acceptance or the start time, milliseconds. Default: off. */
+            /** @description Adds the event `late_start` if no attempt has started this long after the acceptance or the start time, milliseconds. Default: off. */
             late_start_ms?: number;
-            /** @description Adds the event `late` if it has not ended so long after the acceptance or the start time, milliseconds. Default: off. */
+            /** @description Adds the event `late` if it has not ended this long after the acceptance or the start time, milliseconds. Default: off. */
             late_ms?: number;
-            /** @description Adds the event `stuck` if an attempt runs and shows no output and no progress for so long, milliseconds. Default: off. */
+            /** @description Adds the event `stuck` if an attempt runs and shows no output and no progress for this time, milliseconds. Default: off. */
             stuck_ms?: number;
             /** @description Whether execd cancels the execution with the first of these events. Default: false. */
             cancel?: boolean;
@@ -3686,11 +3686,11 @@ export interface components {
         };
         /** @description When execd reports it as late or stuck, and what it has reported; null: never. */
         EffectiveMonitor: {
-            /** @description Adds the event `late_start` if no attempt has started so long after the acceptance or the start time, milliseconds; null: off. */
+            /** @description Adds the event `late_start` if no attempt has started this long after the acceptance or the start time, milliseconds; null: off. */
             late_start_ms: number | null;
-            /** @description Adds the event `late` if it has not ended so long after the acceptance or the start time, milliseconds; null: off. */
+            /** @description Adds the event `late` if it has not ended this long after the acceptance or the start time, milliseconds; null: off. */
             late_ms: number | null;
-            /** @description Adds the event `stuck` if an attempt runs and shows no output and no progress for so long, milliseconds; null: off. */
+            /** @description Adds the event `stuck` if an attempt runs and shows no output and no progress for this time, milliseconds; null: off. */
             stuck_ms: number | null;
             /** @description Whether execd cancels the execution with the first of these events. */
             cancel: boolean;
@@ -4894,7 +4894,7 @@ export interface components {
         };
         /** @description When execd reports the plan as late: an event, webhooks, and, if you want it, a cancel. Steps have monitors of their own. */
         PlanMonitor: {
-            /** @description Adds the event `late` if it has not ended so long after the acceptance or the start time, milliseconds. Default: off. */
+            /** @description Adds the event `late` if it has not ended this long after the acceptance or the start time, milliseconds. Default: off. */
             late_ms?: number;
             /** @description Whether execd cancels the execution with the first of these events. Default: false. */
             cancel?: boolean;
@@ -5172,7 +5172,7 @@ export interface components {
              * @description No run is due after this time.
              */
             ends_at?: string;
-            /** @description Reports the schedule as silent if none of its runs has completed for so long, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never. */
+            /** @description Reports the schedule as silent if none of its runs has completed for this time, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never. */
             silent_after_ms?: number;
             /**
              * @description Create it paused.
@@ -5228,7 +5228,7 @@ export interface components {
              * @description No run is due after this time.
              */
             ends_at?: string;
-            /** @description Reports the schedule as silent if none of its runs has completed for so long, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never. */
+            /** @description Reports the schedule as silent if none of its runs has completed for this time, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never. */
             silent_after_ms?: number;
             /**
              * @description Create it paused.
@@ -5279,7 +5279,7 @@ export interface components {
             max_runs: number | null;
             /** @description No run is due after this time; null: no limit. */
             ends_at: string | null;
-            /** @description Silent after so long without a completed run, milliseconds; null: never. */
+            /** @description Silent after this time without a completed run, milliseconds; null: never. */
             silent_after_ms: number | null;
             /** @description When execd reported it as silent; null: it is not. */
             silent_since: string | null;
@@ -5859,7 +5859,7 @@ export interface components {
             type: "count";
             /** @description Ratio of failures that opens it, 0 to 1. */
             ratio: number;
-            /** @description How many calls are looked at. */
+            /** @description How many of the last calls count. */
             size: number;
             /** @description The least number of calls before it can open. Default: `size`. */
             min_calls?: number;

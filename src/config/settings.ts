@@ -351,7 +351,7 @@ export const SETTINGS = {
     default: '134217728',
     unit: 'bytes',
     about:
-      'Most bytes of all live plans together, about as JSON; in memory they take a few times as much. If it is full, a user with less than an equal share can still submit plans, up to twice this bound.',
+      'Most bytes of all live plans together, roughly as JSON. They take a few times as much memory. If it is full, a user with less than an equal share can still submit plans, up to twice this bound.',
   },
   EXECUTION_PLAN_STEP_BYTES: {
     schema: whole(1_048_576, 64 * 1024 ** 3),
@@ -467,7 +467,7 @@ export const SETTINGS = {
     schema: whole(1024, 64 * GIB),
     default: '67108864',
     unit: 'bytes',
-    about: 'Most bytes of all results in the cache. One result may take a quarter of it.',
+    about: 'Most bytes of all results in the cache. One result may take at most a quarter of it.',
   },
   EXECUTION_CACHE_TTL: {
     schema: whole(0, 3650 * DAY),
@@ -818,7 +818,7 @@ export const SETTINGS = {
     default: String(20 * GIB),
     unit: 'bytes',
     about:
-      'Most bytes of finished executions and their logs in the data directory, about. Above it, each cleanup also removes executions of the users who keep most: cache hits first, then successes, then failures, the oldest first. Executions younger than five minutes are kept up to twice this bound.',
+      'Most bytes, roughly, of finished executions and their logs in the data directory. Above it, each cleanup also removes executions of the users who keep most: cache hits first, then successes, then failures, the oldest first. execd keeps executions younger than five minutes up to twice this bound.',
   },
   EXECUTION_MAX_STORE_BYTES: {
     schema: whole(0, 1024 * 1024 * GIB),
@@ -844,7 +844,7 @@ export const SETTINGS = {
     default: '100000',
     unit: 'executions',
     about:
-      'Most finished executions that are kept. execd removes those of the user with the most first: cache hits, then successes, then failures, the oldest first. Up to twice as many are kept while they are younger than five minutes.',
+      'Most finished executions that execd keeps. Above it, execd removes executions of the user who keeps most: cache hits, then successes, then failures, the oldest first. execd keeps executions younger than five minutes up to twice this number.',
   },
   EXECUTION_MAX_IN_MEMORY: {
     schema: whole(1, 10_000_000),

@@ -138,7 +138,7 @@ export class MailSender implements WebhookSender {
     }
     const said = response.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, MAX_SAID);
     const isLast = responseCode >= 500;
-    return { status: responseCode, retryAfterMs: null, error: `the mail server said: ${said}`, isLast };
+    return { status: responseCode, retryAfterMs: null, error: `the mail server responded: ${said}`, isLast };
   }
 
   /** What a user may still send, after they have sent so much. */

@@ -29,7 +29,7 @@ t.test(
     watch.suspect();
     await clock.advance(0);
     const problem =
-      'EXECUTION_LOG_DIR cannot be written: no space left on device (ENOSPC). Free some space or mend the disk; execd tries again every second.';
+      'EXECUTION_LOG_DIR cannot be written: no space left on device (ENOSPC). Free some space or repair the disk; execd tries again every second.';
     t.same(watch.problems(), { logs: problem }, 'at once when an attempt has failed');
     await clock.advance(1000);
     probe = system('EROFS', 'read-only file system');

@@ -134,7 +134,7 @@ t.test('a full queue of a user is their own', async (t) => {
   await ask('ann');
   t.match(await refusal(ask('ann')), {
     ...{ type: 'user_queue_full', retryAfterS: 2 },
-    message: /^1 executions of user "ann" wait .*; at most 1 \(quotas\.queued\) may\. .* cancel some\.$/,
+    message: /^1 executions of user "ann" wait .*; at most 1 \(quotas\.queued\) may wait\. .* cancel some\.$/,
   });
   t.match(await refusal(ask('ann', { on_limit: 'reject' })), {
     type: 'limit_reached',

@@ -171,7 +171,7 @@ t.test('a webhook sends mail: its own text or that of the event, once for each e
     };
     t.match(await run('mailto:gone@example.com'), {
       state: 'failed',
-      tries: [{ status: 550, error: /the mail server said: 550 not here/ }],
+      tries: [{ status: 550, error: /the mail server responded: 550 not here/ }],
     });
     t.match(await run(`${TO},gone@example.com`), {
       state: 'delivered',

@@ -14,7 +14,7 @@ export const STATE_TONES = { active: 'completed', paused: 'timed_out', ended: 's
 
 const ENDED = {
   no_more_times: 'no due time is left',
-  max_runs: 'it has run as often as it may',
+  max_runs: 'it has reached max_runs',
   key_revoked: 'its API key was revoked or removed',
 } as const;
 

@@ -28,7 +28,7 @@ export function keysCommands(program: Command, session: Session, end: (code: num
     .command('keys')
     .summary('create, list, rotate and revoke API keys')
     .description(
-      'API keys, through the API (scope admin). With --store in the store of EXECUTION_DATA_DIR on this machine, for the first key.',
+      'API keys, through the API (scope admin). With --store, in the store of EXECUTION_DATA_DIR on this machine: for the first key.',
     )
     .addHelpText('after', HELP);
   const onStore = (command: Command) =>

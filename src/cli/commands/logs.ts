@@ -57,7 +57,7 @@ export function logCommands(program: Command, session: Session, end: (code: numb
     .command('attach')
     .summary('follow an execution as if it ran here: output, exit code, Ctrl-C')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
-    .option('-i, --interactive', 'pass standard input on while it comes')
+    .option('-i, --interactive', 'pass standard input on as you type')
     .action(async (id: string, flags: { interactive?: boolean }) => end(await attachTo(session, id, flags)));
 }
 

@@ -97,7 +97,7 @@ export const scheduleShape = {
     .max(YEAR_MS)
     .optional()
     .describe(
-      'Reports the schedule as silent if none of its runs has completed for so long, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never.',
+      'Reports the schedule as silent if none of its runs has completed for this time, milliseconds: once, with the webhook event `silent`, until a run completes. Default: never.',
     ),
   paused: z.boolean().default(false).describe('Create it paused.'),
 };

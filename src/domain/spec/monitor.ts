@@ -21,19 +21,19 @@ export const MONITORS = {
   late_start: {
     name: 'late_start_ms',
     about:
-      'Adds the event `late_start` if no attempt has started so long after the acceptance or the start time',
+      'Adds the event `late_start` if no attempt has started this long after the acceptance or the start time',
     says: (shown) => `no attempt has started within ${shown}`,
     isOfPlans: false,
   },
   late: {
     name: 'late_ms',
-    about: 'Adds the event `late` if it has not ended so long after the acceptance or the start time',
+    about: 'Adds the event `late` if it has not ended this long after the acceptance or the start time',
     says: (shown) => `it has not ended within ${shown}`,
     isOfPlans: true,
   },
   stuck: {
     name: 'stuck_ms',
-    about: 'Adds the event `stuck` if an attempt runs and shows no output and no progress for so long',
+    about: 'Adds the event `stuck` if an attempt runs and shows no output and no progress for this time',
     says: (shown) => `its attempt has shown no output and no progress for ${shown}`,
     isOfPlans: false,
   },

@@ -28,7 +28,7 @@ export function userQueueFull(
   const most =
     queued === null ? `${policy.maxQueued} of all users (EXECUTION_MAX_QUEUED)` : `${queued} (quotas.queued)`;
   const detail =
-    `${store.queueUse(userId).waiting.own} executions of user ${quoted(userId)} wait for a slot or for a retry; at most ${most} may. ` +
+    `${store.queueUse(userId).waiting.own} executions of user ${quoted(userId)} wait for a slot or for a retry; at most ${most} may wait. ` +
     'Wait until some of them have begun, or cancel some.';
   return new RefusedError('user_queue_full', detail, { retryAfterS: scheduler.retryAfterS() });
 }

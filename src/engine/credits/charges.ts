@@ -85,7 +85,7 @@ export class Charges {
       await this.#drain(shard);
     } catch (error) {
       this.#failures += 1;
-      log.error({ err: error }, 'Charges are left for the next start');
+      log.error({ err: error }, 'Cannot charge all executions; execd charges the rest after its next start');
     }
   }
 

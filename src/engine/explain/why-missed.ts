@@ -115,7 +115,7 @@ function nearest(execution: Execution, keyed: readonly Execution[]): WhyMissed |
 
 function differWords(found: readonly Difference[], id: ExecutionId): string {
   if (found.length === 0) {
-    return `No execution had this key. The nearest one, ${id}, shows the same fields: the definition of its operation, or the value of a secret, has changed.`;
+    return `No execution had this key. The nearest one, ${id}, shows the same fields; the definition of its operation or the value of a secret has changed.`;
   }
   const fields = found.map(({ field }) => field).join(', ');
   return `No execution had this key. The nearest one, ${id}, differs in ${fields}.`;

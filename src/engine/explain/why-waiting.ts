@@ -65,9 +65,9 @@ const WORDS: Record<WaitingFor, (execution: Execution, facts: QueueFacts) => str
   shutting_down: () =>
     'The server is shutting down or starting. It starts nothing new; queued executions stay queued.',
   concurrency_limit: ({ concurrency }, { keyRunning }) =>
-    `${keyRunning ?? 0} executions with the concurrency key "${concurrency?.key ?? ''}" run; at most ${concurrency?.limit ?? 0} may.`,
+    `${keyRunning ?? 0} executions with the concurrency key "${concurrency?.key ?? ''}" run; at most ${concurrency?.limit ?? 0} may run.`,
   user_limit: ({ userId }, { user }) =>
-    `${user.running} executions of the user "${userId}" run; at most ${user.limit ?? 0} may (quotas.running of the policy file).`,
+    `${user.running} executions of the user "${userId}" run; at most ${user.limit ?? 0} may run (quotas.running of the policy file).`,
   no_runner: (_execution, { pool }) =>
     `No server serves its pool ${quoted(pool.name)}. Start one with EXECUTION_POOL=${pool.name}, or cancel the execution and submit it for another pool.`,
   no_free_slot: (_execution, { slots, pool, place, drain }) =>

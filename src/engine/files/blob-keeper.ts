@@ -59,7 +59,7 @@ export class BlobKeeper {
     // What is not let go now is let go when this start of the server is over.
     blobs
       .release?.(digest, () => this.#pins.has(digest))
-      .catch((err: unknown) => log.debug({ err }, 'Cannot let go of the bytes of a file'));
+      .catch((err: unknown) => log.debug({ err }, 'Cannot release the bytes of a file'));
   }
 
   /**

@@ -96,7 +96,7 @@ class WatchedDisk {
     this.problem =
       cause === null
         ? null
-        : `${what} cannot be written: ${cause}. Free some space or mend the disk; execd tries again every second.`;
+        : `${what} cannot be written: ${cause}. Free some space or repair the disk; execd tries again every second.`;
     if (before === null && cause !== null) this.#log.error({ disk: this.name }, this.problem as string);
     if (before !== null && cause === null)
       this.#log.info({ disk: this.name }, `${what} can be written again`);

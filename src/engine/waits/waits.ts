@@ -179,7 +179,7 @@ export class Waits {
       const users = approval.users ?? [plan.userId];
       return new RefusedError(
         'not_an_approver',
-        `The user ${quoted(who)} may not decide on this approval; ${users.slice(0, 10).join(', ')} may.`,
+        `The user ${quoted(who)} may not decide on this approval. These users may decide: ${users.slice(0, 10).join(', ')}.`,
       );
     }
     const { submittedBy } = plan.access;

@@ -61,7 +61,7 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
       operationId: 'createKey',
       summary: 'Create an API key',
       description:
-        'The response contains the key once. As soon as a server has a first key, every request needs one: create a key with the scope `admin` first.',
+        'The response contains the key once. When the server has a key, every request needs one: create a key with the scope `admin` first.',
       tags,
       body: keyRequest,
       response: { 201: json('Created.', newApiKey) },

@@ -73,7 +73,7 @@ const countBreaker = z
   .strictObject({
     type: z.literal('count').describe('Opens at a ratio of failures among the last calls.'),
     ratio: z.number().describe('Ratio of failures that opens it, 0 to 1.'),
-    size: count.describe('How many calls are looked at.'),
+    size: count.describe('How many of the last calls count.'),
     min_calls: count.optional().describe('The least number of calls before it can open. Default: `size`.'),
     ...everyBreaker,
   })

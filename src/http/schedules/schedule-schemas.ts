@@ -78,7 +78,7 @@ export const schedule = z
     ends_at: time.nullable().describe('No run is due after this time; null: no limit.'),
     silent_after_ms: ms
       .nullable()
-      .describe('Silent after so long without a completed run, milliseconds; null: never.'),
+      .describe('Silent after this time without a completed run, milliseconds; null: never.'),
     silent_since: time.nullable().describe('When execd reported it as silent; null: it is not.'),
     last_completed: time.nullable().describe('When one of its runs completed last; null: none has.'),
     next: z
