@@ -293,7 +293,12 @@ t.test('what was not charged before the end is charged after the next start', as
   before.end();
   await ended(before, id);
   await before.engine.drain();
-  t.ok(before.log.some(({ message }) => message === 'Cannot charge all executions; execd charges the rest after its next start'));
+  t.ok(
+    before.log.some(
+      ({ message }) =>
+        message === 'Cannot charge all executions; execd charges the rest after its next start',
+    ),
+  );
   t.ok(before.log.some(({ message }) => message === 'Charge manager shutdown'));
   await before.engine.close();
   const after = await creditWorld(t, PRICES, { dir });
