@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 72980ec7a453701075fc81492ea35a13c55864f0d6d87ae1a8acf2ed582c427d.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 ad1eb1e22f978c8d1550ec9a36ac2b48adb82fcefbec6af60501211904dc67d9.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -5011,7 +5011,7 @@ export interface components {
             };
             /** @description Part of the steps that have ended, 0 to 1. */
             progress: number;
-            /** @description The chain of steps that decided the duration; null until the end. */
+            /** @description The chain of steps that decides the duration; null until a step has ended. */
             critical_path: {
                 /** @description Names of the steps. */
                 steps: string[];

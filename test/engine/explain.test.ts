@@ -120,9 +120,17 @@ t.test('an end names its limit, its signals, its last words and what can be done
     [{ cause: 'circuit_open', circuit: 'operation:x', retryAfterMs: 1500 }, { advice: [/Wait 2 s/] }],
   ];
   for (const [outcome, expected] of cases) t.match(whyEnded(ended([outcome])), expected, outcome.cause);
-  const result = { type: 'tails', stdout: 'out\n', stderr: `${'x\n'.repeat(20)}last\u001b[2J\n` } as const;
+  const result = {
+    type: 'tails',
+    stdout: 'out\n',
+    stderr: `${'x\n'.repeat(20)}\u001b[31mlast\u001b[0m\u001b[2J\u0007\n`,
+  } as const;
   const { lastOutput } = whyEnded(ended([exited(1)], { result }));
-  t.match(lastOutput, { stream: 'stderr', text: /^(x\n){9}last\\u001b\[2J$/ });
+  t.match(
+    lastOutput,
+    { stream: 'stderr', text: /^(x\n){9}last\\u0007$/ },
+    'no colours, and nothing that moves a cursor',
+  );
   t.equal(whyEnded(ended([EXIT_0], { status: 'completed', result })).lastOutput, null);
 });
 

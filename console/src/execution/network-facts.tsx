@@ -1,6 +1,5 @@
 // The network of listed hosts of a sandbox: what it reached, and what execd refused it.
 import type { Execution } from '../../../src/client/types.ts';
-import { Facts } from '../ui/facts.tsx';
 import { bytes, plural, whole } from '../words/format.ts';
 
 export type NetworkEnd = NonNullable<NonNullable<Execution['attempts'][number]['outcome']>['network']>;
@@ -34,24 +33,23 @@ export function RefusedHosts({ execution: { attempts } }: { execution: Execution
   );
 }
 
-/** Of one attempt, whole. */
-export function NetworkFacts({ network }: { network: NetworkEnd }) {
-  const { connections, sent_bytes: sent, received_bytes: received, refused } = network;
+/** Of one attempt, as rows of its facts. */
+export function networkRows({
+  connections,
+  sent_bytes: sent,
+  received_bytes: received,
+  refused,
+}: NetworkEnd): [name: string, value: string][] {
   const reasons = Object.entries(refused.reasons) as [Refusal['reason'], number][];
-  return (
-    <Facts
-      rows={[
-        ['Network', `${plural(connections, 'connection')}, ${bytes(sent)} sent, ${bytes(received)} received`],
-        [
-          'Refused',
-          reasons.length === 0
-            ? 'nothing'
-            : reasons.map(([reason, count]) => `${whole(count)} × ${REASONS[reason]}`).join(', '),
-        ],
-        ...(refused.hosts.length === 0
-          ? []
-          : [['Hosts', refused.hosts.map(({ host }) => host).join(', ')] as const]),
-      ]}
-    />
-  );
+  const rows: [string, string][] = [
+    ['Network', `${plural(connections, 'connection')}, ${bytes(sent)} sent, ${bytes(received)} received`],
+    [
+      'Refused',
+      reasons.length === 0
+        ? 'nothing'
+        : reasons.map(([reason, count]) => `${whole(count)} × ${REASONS[reason]}`).join(', '),
+    ],
+  ];
+  if (refused.hosts.length > 0) rows.push(['Hosts', refused.hosts.map(({ host }) => host).join(', ')]);
+  return rows;
 }

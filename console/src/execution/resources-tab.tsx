@@ -4,7 +4,7 @@ import { Facts } from '../ui/facts.tsx';
 import { Meter } from '../ui/meter.tsx';
 import { StatusWord } from '../ui/status-word.tsx';
 import { bytes, duration, fullTime } from '../words/format.ts';
-import { NetworkFacts } from './network-facts.tsx';
+import { networkRows } from './network-facts.tsx';
 
 /** While it runs: what it says, when it will probably end, and what it uses now. */
 function Progress({ progress }: Pick<Execution, 'progress'>) {
@@ -79,9 +79,9 @@ export function ResourcesTab({ execution }: { execution: Execution }) {
                     ),
                   ],
                   ['Runner', runner],
+                  ...(outcome?.network === undefined ? [] : networkRows(outcome.network)),
                 ]}
               />
-              {outcome?.network !== undefined && <NetworkFacts network={outcome.network} />}
             </section>
           );
         })}

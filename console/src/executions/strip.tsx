@@ -31,7 +31,7 @@ export function Strip({ rows }: { rows: readonly Execution[] }) {
         name="Queued"
         to="/?status=pending"
         value={whole(queue.depth)}
-        more={queue.depth === 0 ? 'nothing waits' : `oldest ${duration(queue.oldest_age_ms)}`}
+        more={waitsWord(queue)}
         values={of((one) => one.queue.depth)}
       />
       <Figure
@@ -117,4 +117,10 @@ function Figure({ name, to, value, more, values, most }: FigureProps) {
       </dd>
     </div>
   );
+}
+
+/** What waits for a time, a signal or an approval has no age: it does not wait for a slot. */
+function waitsWord({ depth, oldest_age_ms: oldest }: { depth: number; oldest_age_ms: number }): string {
+  if (depth === 0) return 'nothing waits';
+  return oldest === 0 ? 'none for a slot' : `oldest ${duration(oldest)}`;
 }

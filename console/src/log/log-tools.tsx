@@ -70,7 +70,7 @@ export function LogTools(props: Props) {
           />
         </>
       )}
-      <span className="log-count">{whole(store.dropped + store.length)} lines</span>
+      <span className="log-count">{plural(store.dropped + store.length, 'line')}</span>
       <span className="spread" />
       <select
         aria-label="Stream"

@@ -145,10 +145,16 @@ function PlanHeader({ plan, now }: { plan: Plan; now: number }) {
   );
 }
 
-function sentence({ phase, status, counts, cancel }: Plan, took: number): string {
+function sentence({ phase, status, counts, cancel, steps = [] }: Plan, took: number): string {
   if (phase === 'canceling')
     return `Cancel requested${cancel?.reason == null ? '' : ` (${cancel.reason})`}: its steps are ending.`;
-  if (phase !== 'done') return `${plural(counts.running, 'step')} running, ${counts.pending} to come.`;
+  const awaiting = steps.filter((step) => step.phase === 'awaiting').length;
+  if (phase !== 'done')
+    return [
+      `${plural(counts.running, 'step')} running`,
+      ...(awaiting === 0 ? [] : [`${awaiting} waiting for a signal, an approval or a time`]),
+      `${counts.pending - awaiting} to come.`,
+    ].join(', ');
   return status === 'completed'
     ? `Completed in ${duration(took)}.`
     : `It ended as ${status.replace('_', ' ')}.`;

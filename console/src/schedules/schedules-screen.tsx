@@ -74,7 +74,7 @@ function ScheduleRow({ schedule, now }: { schedule: Schedule; now: number }) {
             last <Ago time={last} />
           </Link>
         ) : (
-          'never run'
+          'not due yet'
         )}
       </span>
       <ScheduleActions schedule={schedule} />

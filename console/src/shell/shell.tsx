@@ -4,6 +4,7 @@ import { Link, useRoute } from 'wouter';
 import { EXECD_URL } from '../session/place.ts';
 import { useMe, useReach, useTab } from '../session/session.tsx';
 import { Button } from '../ui/button.tsx';
+import { useInView } from '../ui/use-in-view.ts';
 import { ShortcutHelp } from './shortcuts.tsx';
 import { setTheme, THEMES, useTheme } from './theme.ts';
 
@@ -54,8 +55,9 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Place({ to, pattern, children }: { to: string; pattern: RegExp; children: string }) {
   const [isHere] = useRoute(pattern);
+  const element = useInView<HTMLAnchorElement>(isHere);
   return (
-    <Link href={to} className="place" aria-current={isHere ? 'page' : undefined}>
+    <Link ref={element} href={to} className="place" aria-current={isHere ? 'page' : undefined}>
       {children}
     </Link>
   );

@@ -22,6 +22,8 @@ interface Props {
 }
 
 const HEIGHT = 150;
+/** So much time is shown at least: a tab that was just opened has one sample. */
+const LEAST_S = 60;
 
 export function Plot({ title, times, lines, word, least = 1 }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -83,10 +85,20 @@ function optionsOf(
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(least, high * 1.1)] } },
+    scales: {
+      x: { range: (_plot, low, high) => [Math.min(low, high - LEAST_S), high] },
+      y: { range: (_plot, _low, high) => [0, Math.max(least, high * 1.1)] },
+    },
     axes: [
       { ...axis, values: '{HH}:{mm}:{ss}', space: 90, size: 26 },
-      { ...axis, size: 62, values: (_plot, all) => all.map((value) => word(value)) },
+      {
+        ...{ ...axis, size: 62 },
+        // Two lines that would have the same word: the upper one has it.
+        values: (_plot, all) =>
+          all.map((value, i) =>
+            i + 1 < all.length && word(value) === word(all[i + 1] as number) ? '' : word(value),
+          ),
+      },
     ],
     series: [
       {},

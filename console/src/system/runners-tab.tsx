@@ -78,6 +78,7 @@ export function RunnersTab() {
           )}
         </tbody>
       </table>
+      <h2 className="label">Pools</h2>
       <Pools pools={data.pools} />
     </>
   );

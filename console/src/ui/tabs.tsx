@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { useQueryParam } from './query-params.ts';
+import { useInView } from './use-in-view.ts';
 
 export interface Tab {
   id: string;
@@ -38,18 +39,7 @@ export function Tabs({
         }}
       >
         {tabs.map((tab) => (
-          <button
-            key={tab.id}
-            id={`tab-${tab.id}`}
-            type="button"
-            role="tab"
-            aria-selected={tab === current}
-            aria-controls="tab-panel"
-            tabIndex={tab === current ? 0 : -1}
-            onClick={() => choose(tab.id)}
-          >
-            {tab.label}
-          </button>
+          <TabButton key={tab.id} {...tab} isCurrent={tab === current} onChoose={() => choose(tab.id)} />
         ))}
       </div>
       <div
@@ -62,5 +52,28 @@ export function Tabs({
         {current?.content()}
       </div>
     </>
+  );
+}
+
+function TabButton({
+  id,
+  label,
+  isCurrent,
+  onChoose,
+}: Pick<Tab, 'id' | 'label'> & { isCurrent: boolean; onChoose: () => void }) {
+  const element = useInView<HTMLButtonElement>(isCurrent);
+  return (
+    <button
+      ref={element}
+      id={`tab-${id}`}
+      type="button"
+      role="tab"
+      aria-selected={isCurrent}
+      aria-controls="tab-panel"
+      tabIndex={isCurrent ? 0 : -1}
+      onClick={onChoose}
+    >
+      {label}
+    </button>
   );
 }

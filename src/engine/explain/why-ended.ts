@@ -1,4 +1,5 @@
 // Why an execution ended as it did: which clock or limit, which signals, which words came last. A pure function of the record.
+import { stripVTControlCharacters } from 'node:util';
 import { type ErrorCode, type ErrorType, type Fault, visible } from '../../domain/errors.ts';
 import { type FinishedExecution, operationType, type Resources } from '../../domain/execution/execution.ts';
 import type { IsolationTier } from '../../domain/isolation.ts';
@@ -167,7 +168,8 @@ function limitOf(outcome: Outcome): WhyEnded['limit'] {
 function lastOutputOf({ result, status }: FinishedExecution): WhyEnded['lastOutput'] {
   if (status === 'completed' || result?.type !== 'tails') return null;
   for (const stream of ['stderr', 'stdout'] as const) {
-    const lines = result[stream].trimEnd().split('\n').slice(-LAST_LINES);
+    const plain = stripVTControlCharacters(result[stream]);
+    const lines = plain.trimEnd().split('\n').slice(-LAST_LINES);
     const text = lines.map(visible).join('\n').slice(-LAST_CHARS);
     if (text.trim() !== '') return { stream, text };
   }

@@ -116,7 +116,7 @@ export const plan = z
         duration_ms: ms.describe('Their total duration, milliseconds.'),
       })
       .nullable()
-      .describe('The chain of steps that decided the duration; null until the end.'),
+      .describe('The chain of steps that decides the duration; null until a step has ended.'),
     duration_ms: ms.describe('How long it has taken, milliseconds.'),
     timestamps: z
       .strictObject({
