@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { until } from '../helpers/processes.ts';
-import { linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
+import { DESKTOP, linesIn, openBrowser, openTab, PHONE } from './console/browser.ts';
 import { AXE_PARTS } from './console/axe-part.ts';
 import { fill, NETWORK, PLAN } from './console/data.ts';
 import { LATER_PARTS } from './console/later-parts.ts';
@@ -29,7 +29,39 @@ async function shownLines(page: Page): Promise<number> {
   return Number((await text(page, '.log-count')).replaceAll(/\D/g, ''));
 }
 
+/** When a page has its first row, by its own clock: milliseconds since its navigation began. */
+const FIRST_ROW = `new MutationObserver((_changes, observer) => {
+  if (document.querySelector('.table-body .row a') === null) return;
+  window.firstRow = performance.now();
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true });`;
+const TRANSFERRED = `performance.getEntriesByType('navigation').concat(
+  performance.getEntriesByType('resource').filter(({ name }) => name.includes('/assets/')),
+).reduce((sum, { transferSize }) => sum + transferSize, 0)`;
+const OPENINGS = 5;
+const MOST_TRANSFERRED = 150e3;
+
 const PARTS: Record<string, Part> = {
+  async opening({ browser, server }) {
+    const times: number[] = [];
+    let bytes = 0;
+    for (let round = 0; round < OPENINGS; round++) {
+      // A context has a cache of its own: each one begins with nothing.
+      const context = await browser.newContext({ viewport: DESKTOP });
+      const page = await context.newPage();
+      await page.addInitScript(FIRST_ROW);
+      await page.goto(server.url);
+      await page.waitForFunction('window.firstRow !== undefined');
+      times.push(Number(await page.evaluate('window.firstRow')));
+      bytes = Number(await page.evaluate(TRANSFERRED));
+      await context.close();
+    }
+    times.sort((a, b) => a - b);
+    const shown = times.map((ms) => ms.toFixed(0)).join(', ');
+    console.log(`      its first row can be used after ${shown} ms`);
+    check(bytes < MOST_TRANSFERRED, `it opens with ${(bytes / 1000).toFixed(0)} kB`);
+  },
+
   async executions({ open, server }) {
     const tab = await open('/');
     const { page } = tab;
@@ -442,6 +474,28 @@ const PARTS: Record<string, Part> = {
       check(wide <= PHONE.width, `${path} fits a phone: ${wide} px`);
       await closed(tab, path);
     }
+  },
+
+  /** What follows shows its end, also on a phone, where the page scrolls and the log does, too. */
+  async phone({ open, shown }) {
+    const tab = await open(`/executions/${shown.failed}`, {
+      viewport: PHONE,
+      hasTouch: true,
+      isMobile: true,
+    });
+    await lineOf(tab.page, 'at add (src/add.ts').waitFor();
+    const rows = await tab.page.locator('.log-row').count();
+    check(rows < 100, `of 124 lines, those that fit a phone are drawn: ${rows}`);
+    await closed(tab, 'phone');
+    const chosen = await open('/system?tab=settings', { viewport: PHONE });
+    await chosen.page.locator('tbody tr').first().waitFor();
+    for (const role of ['tab', 'link'] as const) {
+      const name = role === 'tab' ? 'Settings' : 'System';
+      const box = await chosen.page.getByRole(role, { name, exact: true }).boundingBox();
+      const [left, right] = [box?.x ?? -1, (box?.x ?? 0) + (box?.width ?? 0)];
+      check(left >= 0 && right <= PHONE.width, `what is chosen is in view: ${name}`);
+    }
+    await closed(chosen, 'chosen');
   },
 
   ...AXE_PARTS,
