@@ -51,7 +51,7 @@ const PARTS: Record<string, Part> = {
       const page = await context.newPage();
       await page.addInitScript(FIRST_ROW);
       await page.goto(server.url);
-      await page.waitForFunction('window.firstRow !== undefined');
+      await page.locator('.table-body .row a').first().waitFor();
       times.push(Number(await page.evaluate('window.firstRow')));
       bytes = Number(await page.evaluate(TRANSFERRED));
       await context.close();
