@@ -99,8 +99,25 @@ const QUEUE: Alert[] = [
     expr: 'sum(execd_queued_executions) > 0 and sum(increase(execd_queue_wait_seconds_count[15m])) == 0',
     ...{ for: '5m', severity: 'critical' },
     summary: 'Executions wait, but none has started for 15 minutes.',
-    fires: { 'execd_queued_executions{pool="process"}': '3x60', execd_queue_wait_seconds_count: '7x60' },
-    quiet: { 'execd_queued_executions{pool="process"}': '3x60', execd_queue_wait_seconds_count: '0+7x60' },
+    fires: {
+      'execd_queued_executions{slots="process",pool="default"}': '3x60',
+      execd_queue_wait_seconds_count: '7x60',
+    },
+    quiet: {
+      'execd_queued_executions{slots="process",pool="default"}': '3x60',
+      execd_queue_wait_seconds_count: '0+7x60',
+    },
+  },
+  {
+    name: 'ExecdPoolUnserved',
+    // Every server counts the same executions.
+    expr: 'max by (slots) (execd_unserved_executions) > 0',
+    ...{ for: '5m', severity: 'warning' },
+    summary: 'Executions wait for a pool that no server serves.',
+    labels: { slots: 'process' },
+    fires: { 'execd_unserved_executions{slots="process",instance="a"}': '0x40 3x20' },
+    // The only server of a pool restarts.
+    quiet: { 'execd_unserved_executions{slots="process",instance="a"}': '0x52 3x8' },
   },
   {
     name: 'ExecdRunStuck',

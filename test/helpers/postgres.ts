@@ -65,6 +65,8 @@ export interface Cluster {
   run(sql: string, database?: string): Promise<void>;
   /** Stops it at once, as a crash does. */
   kill(): Promise<void>;
+  /** Breaks all connections off, and stops it when what it has is on the disk. */
+  stop(): Promise<void>;
   start(): Promise<void>;
 }
 
@@ -190,6 +192,7 @@ export async function startCluster(t: Lifetime, settings: readonly string[] = []
       });
     },
     kill: () => end('SIGKILL'),
+    stop: () => end('SIGINT'),
     start,
   };
 }

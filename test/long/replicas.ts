@@ -1,206 +1,165 @@
-// Several servers on one PostgreSQL: work is submitted at one, followed and cancelled at others, while servers are killed, frozen
-// longer than their lease, and started again. What clients were told is the record; side effects are the proof of what has run.
+// Several servers on one PostgreSQL: work is submitted at one, polled, followed and cancelled at others, while servers and runner
+// hosts are killed, frozen (also longer than their lease) and restarted one after the other, and PostgreSQL is stopped and
+// killed. A checker that shares no code with the servers judges the record: what clients were told, and what the work wrote down.
 //
-//   npm run test:replicas                 300 executions, 3 servers, 4 faults
-//   npm run test:replicas -- 20000 40 7   so many executions and faults, with this seed
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+//   npm run test:replicas                       300 jobs and 6 faults of each layout
+//   npm run test:replicas -- 20000 200 7        so many jobs and faults, with this seed, of each layout
+//   npm run test:replicas -- 20000 200 7 roles  of one layout: `all` (three servers) or `roles` (two api, three runner)
+//
+// The seed sets every job, every server that is asked first and every fault; how the processes interleave it cannot set.
+import { existsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
-import { startCluster } from '../helpers/postgres.ts';
-import { until } from '../helpers/processes.ts';
-import { check, finish, freePort, inFlight, scratch, type Server, startServer } from './support.ts';
+import { until, withArgument, withEnvironment } from '../helpers/processes.ts';
+import { type Entry, type History, problemsOf, type Shown, type Tick } from './replicas/checker.ts';
+import { Faults } from './replicas/faults.ts';
+import { frozenLongerThanItsLease, withoutFaults } from './replicas/first.ts';
+import { Load } from './replicas/load.ts';
+import { GRANT, LAYOUTS, randomOf, World } from './replicas/world.ts';
+import { check, finish, inFlight, scratch } from './support.ts';
 
-const EXECUTIONS = Number(process.argv[2] ?? 300);
-const FAULTS = Number(process.argv[3] ?? 4);
+const JOBS = Number(process.argv[2] ?? 300);
+const FAULTS = Number(process.argv[3] ?? 6);
 const SEED = Number(process.argv[4] ?? Date.now() % 1_000_000);
-interface RunnerList {
-  items: { name: string; slots: { process: { executions: string[] } } }[];
-}
+const CHOSEN = process.argv[5] === undefined ? Object.keys(LAYOUTS) : [process.argv[5]];
 
-const SERVERS = 3;
-const LEASE_S = 10;
-
-/** Numbers that a seed repeats. */
-let state = SEED;
-function random(most: number): number {
-  state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-  return Math.floor((state / 2_147_483_648) * most);
-}
-
-const dir = scratch();
-const side = join(dir, 'side');
-mkdirSync(dir, { recursive: true });
-appendFileSync(side, '');
-const ending: (() => unknown)[] = [];
-const cluster = await startCluster({ teardown: (end) => void ending.unshift(end) });
-const database = await cluster.database();
-
-const ports = await Promise.all(Array.from({ length: SERVERS }, freePort));
-
-const envOf = (i: number) => ({
-  EXECUTION_PORT: ports[i] as string,
-  EXECUTION_DATABASE_URL: database,
-  EXECUTION_DATA_DIR: join(dir, `replica-${i}`),
-  EXECUTION_REPLICA_NAME: `replica-${i}`,
-  EXECUTION_LEASE_SECS: String(LEASE_S),
-  EXECUTION_KILL_GRACE_MS: '200',
-  EXECUTION_DATABASE_CONNECTIONS: '2',
-  EXECUTION_MAX_CONCURRENT: '4',
-});
-const servers: (Server | null)[] = await Promise.all(
-  Array.from({ length: SERVERS }, (_, i) => startServer(envOf(i))),
-);
-ending.unshift(() => Promise.all(servers.map(async (server) => server?.kill())));
-
-const alive = (): Server[] => servers.filter((server) => server !== null);
-const any = (): Server => {
-  const all = alive();
-  return all[random(all.length)] as Server;
-};
-/** At any server, again at another one where that fails. */
-async function somewhere<T>(act: (server: Server) => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await act(any());
-    } catch (error) {
-      if (tries > 600) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-}
-
-const specOf = (i: number) => ({
-  kind: 'shell',
-  command: `echo "$EXECUTION_ID $EXECUTION_ATTEMPT" >> ${side}; sleep 0.0${random(9)}; echo "out ${i}"`,
-  retry: { attempts: 50, min_ms: 0, multiplier: 0, retry_on: { causes: ['lost'] } },
+const AT_A_TIME = 32;
+const TICKS = [1000, 3000] as const;
+const AGAIN = {
   retry_safe: true,
-});
+  retry: { attempts: 100, min_ms: 0, multiplier: 0, retry_on: { causes: ['lost'] } },
+};
+const SHOWN_PROBLEMS = 40;
 
-console.log(`seed ${SEED}`);
-check(
-  (await Promise.all(alive().map(({ url }) => fetch(`${url}/readyz`)))).every(({ ok }) => ok),
-  'all are ready',
-);
-
-// --------------------------------------------------------------------------------------- without faults
-{
-  const [a, b, c] = servers as [Server, Server, Server];
-  const began = Date.now();
-  const first = await a.submit({ kind: 'shell', command: 'echo one' });
-  check((await b.finished(first.id)).status === 'completed', 'submitted at one, awaited at another one');
-  check(
-    (await c.call<ExecutionWire>('GET', `/v1/executions/${first.id}`)).status === 'completed',
-    'read at a third one',
-  );
-  console.log(`     took ${Date.now() - began} ms`);
-  const slow = await a.submit({ kind: 'shell', command: 'sleep 100' });
-  await until(
-    'it runs',
-    async () => (await b.call<ExecutionWire>('GET', `/v1/executions/${slow.id}`)).phase === 'running',
-  );
-  const asked = Date.now();
-  await c
-    .call('DELETE', `/v1/executions/${slow.id}`)
-    .catch(() => c.call('POST', `/v1/executions/${slow.id}/cancel`, {}));
-  check((await b.finished(slow.id)).status === 'cancelled', 'cancelled at a third one');
-  console.log(`     cancel to end: ${Date.now() - asked} ms`);
-  const logged = await a.submit({ kind: 'shell', command: 'seq 1000; sleep 1; seq 1000' });
-  const logs = await Promise.all(
-    alive().map(async ({ url }) =>
-      (await fetch(`${url}/v1/executions/${logged.id}/logs?follow=true&format=raw`)).text(),
-    ),
-  );
-  const whole = `${Array.from({ length: 1000 }, (_, i) => i + 1).join('\n')}\n`.repeat(2);
-  for (const [i, log] of logs.entries())
-    check(log === whole, `its log is followed at ${i}: ${log.length} bytes`);
+interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
 }
 
-// --------------------------------------------------------------------------- frozen longer than its lease
-{
-  // The second attempt looks whether the first one, which ignores SIGTERM, lives.
-  const proof = join(dir, 'proof');
-  const command = `if [ -e ${proof} ]; then
-      read pid < ${proof}; kill -0 $pid 2>/dev/null && echo beside it; echo again; exit 0
-    fi
-    trap '' TERM; sleep 1000 & echo $$ > ${proof}; while :; do sleep 0.1; done`;
-  const { id } = await any().submit({ ...specOf(0), kind: 'shell', command });
-  await until('it runs', () => existsSync(proof) && readFileSync(proof, 'utf8') !== '');
-  const { items } = await any().call<RunnerList>('GET', '/v1/runners');
-  const at = items.find(({ slots }) => slots.process.executions.includes(id))?.name ?? '';
-  const i = Number(at.replace('replica-', ''));
-  const frozen = servers[i] as Server;
-  servers[i] = null;
-  process.kill(frozen.pid, 'SIGSTOP');
-  const end = await any().finished(id);
-  check(
-    end.status === 'completed' && end.attempts.length === 2,
-    `what ran at ${at}, which is frozen, was retried`,
-  );
-  const log = await (await fetch(`${any().url}/v1/executions/${id}/logs?format=raw`)).text();
-  check(log === 'again\n', `its first attempt had ended before the second began: ${JSON.stringify(log)}`);
-  process.kill(frozen.pid, 'SIGCONT');
-  await until('it ends by itself', () => frozen.hasEnded(), 60_000);
-  servers[i] = await startServer(envOf(i));
-}
-
-// ------------------------------------------------------------------------------------------ with faults
-const accepted: string[] = [];
-const load = inFlight(
-  24,
-  Array.from({ length: EXECUTIONS }, (_, i) => async () => {
-    const key = { 'idempotency-key': `key-${i}` };
-    const { id } = await somewhere((server) =>
-      server.call<ExecutionWire>('POST', '/v1/executions', specOf(i), key),
-    );
-    accepted.push(id);
-  }),
-);
-const faults = (async () => {
-  for (let n = 0; n < FAULTS; n++) {
-    await new Promise((resolve) => setTimeout(resolve, 1000 + random(2000)));
-    const i = random(SERVERS);
-    const server = servers[i];
-    if (server === null || server === undefined) continue;
-    servers[i] = null;
-    const kind = ['kill', 'freeze', 'restart'][random(3)] as string;
-    console.log(`     ${kind} ${i}`);
-    if (kind === 'kill') await server.kill();
-    else if (kind === 'restart') await server.stop();
-    else {
-      process.kill(server.pid, 'SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, LEASE_S * 1500));
-      process.kill(server.pid, 'SIGCONT');
-      await until(
-        'it ends by itself',
-        () => !existsSync(`/proc/${server.pid}/stat`) || server.hasEnded(),
-        60_000,
-      );
-    }
-    servers[i] = await startServer(envOf(i));
+/** All pages of a list. */
+async function list<T>(world: World, path: string): Promise<T[]> {
+  const found: T[] = [];
+  const random = randomOf(SEED, path);
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const { body } = await world.call<Page<T>>('GET', `${path}?limit=1000${more}`, random);
+    found.push(...body.items);
+    cursor = body.next_cursor;
   }
-})();
-await Promise.all([load, faults]);
-check(accepted.length === EXECUTIONS, `${accepted.length} were accepted`);
-check(new Set(accepted).size === EXECUTIONS, 'each once');
-const ends = await inFlight(
-  16,
-  accepted.map((id) => () => somewhere((server) => server.finished(id))),
-);
-const statuses = Map.groupBy(ends, ({ status }) => status);
-console.log(`     ${[...statuses].map(([status, all]) => `${all.length} ${status}`).join(', ')}`);
-check(
-  ends.every(({ status }) => status === 'completed'),
-  'all have completed: what was lost was retried',
-);
-const ran = readFileSync(side, 'utf8')
-  .split('\n')
-  .filter((line) => line !== '');
-check(new Set(ran).size === ran.length, 'no attempt has run twice');
-const told = new Set(ends.flatMap(({ id, attempts }) => attempts.map(({ number }) => `${id} ${number}`)));
-check(
-  ran.every((one) => told.has(one)),
-  'whatever has run is known as an attempt',
-);
-for (const end of ending) await end();
+  return found;
+}
+
+/** Jobs and faults together: no job is more than a round ahead of the faults, and no fault ahead of its round. */
+async function withFaults(load: Load, faults: Faults): Promise<void> {
+  const perRound = Math.max(1, Math.floor(JOBS / FAULTS));
+  let struck = 0;
+  let isOver = false;
+  const jobs = inFlight(
+    AT_A_TIME,
+    Array.from({ length: JOBS }, (_, i) => async () => {
+      await until('its round has come', () => isOver || struck >= Math.floor(i / perRound) - 1, 600_000);
+      await load.run(i);
+    }),
+  ).finally(() => (isOver = true));
+  const rounds = (async () => {
+    for (; struck < FAULTS; struck++) {
+      const first = struck * perRound + randomOf(SEED, `round ${struck}`)(Math.ceil(perRound / 2));
+      await until('work of the round is there', () => isOver || load.accepted >= first, 600_000);
+      await faults.strike(struck);
+    }
+    await faults.over();
+  })();
+  await Promise.all([jobs, rounds]);
+}
+
+async function putTicks(world: World, load: Load): Promise<void> {
+  for (const [i, everyMs] of TICKS.entries()) {
+    const execution = { kind: 'shell', command: load.command(`tick-${i}`, 'echo tick', 10), ...AGAIN };
+    const body = { every_ms: everyMs, overlap: 'allow', misfire: 'catch_up', max_catch_up: 100, execution };
+    await world.call('PUT', `/v1/schedules/tick-${i}`, randomOf(SEED, `tick ${i}`), body);
+  }
+}
+
+type Known = Shown & { schedule: { name: string; due: string } | null };
+
+/** Waits until nothing is under way, and asks for all there is. */
+async function known(world: World): Promise<Known[]> {
+  const random = randomOf(SEED, 'known');
+  for (const i of TICKS.keys()) await world.text('POST', `/v1/schedules/tick-${i}/pause`, random);
+  let all: Known[] = [];
+  const isSettled = ({ phase, cost }: Known) => phase === 'done' && cost?.charged !== null;
+  await until('all has ended and is charged', async () =>
+    (all = await list<Known>(world, '/v1/executions')).every(isSettled),
+  ).catch(() => undefined);
+  return all;
+}
+
+function ticksOf(all: readonly Known[]): Tick[] {
+  return TICKS.map((everyMs, i) => ({
+    ...{ schedule: `tick-${i}`, everyMs },
+    due: all.flatMap(({ schedule }) => (schedule?.name === `tick-${i}` ? [schedule.due] : [])),
+  }));
+}
+
+async function layout(name: string): Promise<void> {
+  console.log(`${name}: ${JOBS} jobs, ${FAULTS} faults, seed ${SEED}`);
+  const began = performance.now();
+  const world = new World(join(scratch(), name));
+  const token = `60.${String(SEED).padStart(9, '0')}${name.length}`;
+  const daemon = existsSync('build/runner-host') ? `(setsid env -i sleep ${token} &); ` : '';
+  await world.open(LAYOUTS[name] ?? []);
+  await withoutFaults(world);
+  await frozenLongerThanItsLease(world);
+  const load = new Load(world, SEED, daemon);
+  const faults = new Faults(world, SEED);
+  await putTicks(world, load);
+  await withFaults(load, faults);
+  const all = await known(world);
+  const entries = await list<Entry>(world, '/v1/accounts/local/entries');
+  const account = await world.call<{ balance: number; reserved: number }>(
+    'GET',
+    '/v1/accounts/local',
+    randomOf(SEED, 'account'),
+  );
+  const alive = () => [...withEnvironment(`${world.dir}/`), ...withArgument(token)].map(String);
+  const working = withArgument(token).map((pid) => `${pid} before the servers were stopped`);
+  await world.close();
+  const history: History = {
+    ...{ executions: load.executions, plans: load.plans, ticks: ticksOf(all), known: all },
+    ...{ lines: load.lines(), processesLeft: [...working, ...alive()] },
+    ledger: { granted: GRANT, ...account.body, entries },
+  };
+  const seconds = Math.round((performance.now() - began) / 1000);
+  console.log(`     ${name}: ${seconds} s, faults: ${JSON.stringify(faults.counts)}`);
+  console.log(`     servers ended by themselves, by exit code: ${JSON.stringify(world.ownEnds)}`);
+  report(name, history, [...faults.problems, ...load.problems]);
+}
+
+function report(name: string, history: History, early: readonly string[]): void {
+  const { executions, plans, known: all, ticks } = history;
+  const statuses: Record<string, number> = {};
+  for (const { status, outcome } of all) {
+    const end = status === 'failed' ? (outcome?.cause ?? status) : status;
+    statuses[end] = (statuses[end] ?? 0) + 1;
+  }
+  const again = all.filter(({ attempts }) => attempts.length > 1).length;
+  const scheduled = ticks.reduce((sum, { due }) => sum + due.length, 0);
+  console.log(
+    `     ${all.length} executions: ${executions.length} by clients, ${plans.length} plans with their steps, ${scheduled} by schedules`,
+  );
+  console.log(`     ${JSON.stringify(statuses)}, ${again} have more than one attempt`);
+  const problems = [...early, ...problemsOf(history)];
+  for (const problem of problems.slice(0, SHOWN_PROBLEMS)) console.log(`     ${problem}`);
+  if (problems.length > 0) {
+    const file = join(tmpdir(), `execd-replicas-${name}-${SEED}.json`);
+    writeFileSync(file, JSON.stringify(history));
+    console.log(`     the record is in ${file}`);
+  }
+  check(executions.length + plans.length >= JOBS, `${name}: every job has ended`);
+  check(again > 0, `${name}: there was something to try again`);
+  check(problems.length === 0, `${name}: ${problems.length} problems`);
+}
+
+for (const name of CHOSEN) await layout(name);
 finish();
 process.exit();

@@ -38,6 +38,8 @@ export interface Server {
   submit(spec: object): Promise<ExecutionWire>;
   finished(id: string): Promise<ExecutionWire>;
   readonly hasEnded: () => boolean;
+  /** Settles when its process has ended, with its exit code. */
+  readonly ended: Promise<number | undefined>;
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -70,7 +72,10 @@ export async function startServer(
       return url !== undefined && (await fetch(`${url}/readyz`).catch(() => null))?.status === 200;
     },
     60_000,
-  );
+  ).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
   const url = address() ?? '';
   const call = async <T>(
     method: string,
@@ -102,6 +107,7 @@ export async function startServer(
       }
     },
     hasEnded: () => hasEnded,
+    ended: child.then(({ exitCode }) => exitCode),
     async kill() {
       child.kill('SIGKILL');
       await gone();
