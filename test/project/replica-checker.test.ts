@@ -6,7 +6,7 @@ const ATTEMPT = { started_at: '2026-01-01T00:00:00Z', finished_at: '2026-01-01T0
 
 function shown(id: string, more: Partial<Shown> = {}): Shown {
   return {
-    ...{ id, run_id: id, phase: 'done', status: 'completed', labels: {}, outcome: { cause: 'exit' } },
+    ...{ id, run_id: id, phase: 'done', status: 'completed', labels: {}, outcome: { cause: 'exited' } },
     ...{ error: null, attempts: [{ number: 1, ...ATTEMPT }], cache: null, cost: { charged: 1 } },
     ...more,
   };

@@ -113,10 +113,10 @@ function* ofOne(one: Followed, lines: readonly string[], known: Shown | undefine
   if (cancel !== null) yield* ofCancel(one, cancel, lines);
   const cause = end.outcome?.cause ?? 'none';
   const mayBe = {
-    ...{ again: ['exit'], printer: ['exit'], failing: ['exit'], joined: ['exit'] },
-    ...{ once: ['exit', 'lost'], cancelled: ['exit', 'lost', 'cancelled'] },
+    ...{ again: ['exited'], printer: ['exited'], failing: ['exited'], joined: ['exited'] },
+    ...{ once: ['exited', 'lost'], cancelled: ['exited', 'lost', 'cancelled'] },
   }[kind];
-  if (end.status !== 'completed' && (kind === 'again' || !mayBe.includes(cause) || cause === 'exit'))
+  if (end.status !== 'completed' && (kind === 'again' || !mayBe.includes(cause) || cause === 'exited'))
     yield `no end that can be; it wrote ${lines.join(', ')}`;
   if (kind === 'once' && count(lines, (line) => line.startsWith('began')) > 1)
     yield `it began twice: ${lines.join(', ')}`;

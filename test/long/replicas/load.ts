@@ -155,19 +155,21 @@ export class Load {
     this.accepted += 1;
     const { id } = first;
     const ids = [id];
+    const followed = this.#events(id, random);
     const output = kind === 'printer' && random(2) === 0 ? this.#output(id, random) : null;
+    // Both are awaited below, where something else has not failed before.
+    for (const one of [followed, output]) one?.catch(() => undefined);
     const cancel = kind === 'cancelled' ? await this.#cancel(id, random) : null;
     // The same request once more, at whichever server.
     if (random(4) === 0) ids.push((await submit()).body.id);
     const end = await this.#end(id, random);
-    const { text } = await this.#world.text('GET', `/v1/executions/${id}/events`, random);
     const last = end.attempts.at(-1)?.number;
     const log =
       kind === 'joined' || end.status !== 'completed' || last === undefined
         ? null
         : (await this.#world.text('GET', `/v1/executions/${id}/logs?format=raw&attempt=${last}`, random))
             .text;
-    const events = eventsOf(text);
+    const events = await followed;
     this.executions.push({ kind, ids, writes, cancel, end, events, log, output: await output });
   }
 
@@ -192,10 +194,48 @@ export class Load {
     }
   }
 
-  /** Follows a log to its end; from the beginning at another server, if its server goes. */
+  /** Follows a log to its end; where a server breaks off, from there on at whichever server. */
   async #output(id: string, random: Random): Promise<string> {
-    const path = `/v1/executions/${id}/logs?format=raw&follow=true`;
-    return (await this.#world.text('GET', path, random, undefined, undefined, GIVE_UP_MS)).text;
+    const giveUpAt = Date.now() + GIVE_UP_MS;
+    let output = '';
+    let cursor = '';
+    let hasEnded = false;
+    const take = (line: string) => {
+      if (line === '') return;
+      const one = JSON.parse(line) as { text?: string; cursor: string; cause?: string };
+      output += one.text ?? '';
+      cursor = `&cursor=${one.cursor}`;
+      hasEnded = one.cause !== undefined;
+    };
+    while (!hasEnded && Date.now() < giveUpAt) {
+      const path = `/v1/executions/${id}/logs?format=ndjson&follow=true${cursor}`;
+      await this.#world.stream(path, random, take, GIVE_UP_MS);
+      if (!hasEnded) await pause(random(200));
+    }
+    return output;
+  }
+
+  /** All events of an execution; where a server breaks off, from there on at whichever server. */
+  async #events(id: string, random: Random): Promise<Event[]> {
+    const giveUpAt = Date.now() + GIVE_UP_MS;
+    const events: Event[] = [];
+    let after = '';
+    let [name, next] = ['', ''];
+    const take = (line: string) => {
+      if (line.startsWith('event: ')) name = line.slice(7);
+      if (line.startsWith('id: ')) next = line.slice(4);
+      if (!line.startsWith('data: ') || name === 'problem') return;
+      const { sequence, type, phase, attempt } = JSON.parse(line.slice(6)) as Event;
+      if (sequence === undefined) return;
+      events.push({ sequence, type, phase, attempt });
+      after = `?after=${next}`;
+    };
+    const hasEnded = () => events.at(-1)?.phase === 'done';
+    while (!hasEnded() && Date.now() < giveUpAt) {
+      await this.#world.stream(`/v1/executions/${id}/events${after}`, random, take, GIVE_UP_MS);
+      if (!hasEnded()) await pause(random(200));
+    }
+    return events;
   }
 
   async #plan(i: number, random: Random): Promise<void> {
@@ -222,15 +262,4 @@ export class Load {
       return;
     }
   }
-}
-
-/** The events of a stream that has ended. */
-function eventsOf(stream: string): Event[] {
-  return stream
-    .split('\n')
-    .filter((line) => line.startsWith('data: '))
-    .map((line) => {
-      const { sequence, type, phase, attempt } = JSON.parse(line.slice(6)) as Event;
-      return { sequence, type, phase, attempt };
-    });
 }

@@ -114,6 +114,8 @@ export class World {
       }
       replica.isHit = false;
       replica.server = server;
+      // All was ended while this one was starting.
+      if (!this.#isOpen) await server.stop();
       const code = await server.ended;
       replica.server = null;
       if (!replica.isHit && this.#isOpen) this.ownEnds[`${code}`] = (this.ownEnds[`${code}`] ?? 0) + 1;
@@ -143,7 +145,6 @@ export class World {
     random: (below: number) => number,
     body?: unknown,
     key?: string,
-    patienceMs = PATIENCE_MS,
   ): Promise<{ code: number; text: string; at: string }> {
     const headers = {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -155,7 +156,7 @@ export class World {
       const { url, name } = doors[turn % doors.length] as Replica;
       try {
         const response = await fetch(url + path, {
-          ...{ method, headers, signal: AbortSignal.timeout(patienceMs) },
+          ...{ method, headers, signal: AbortSignal.timeout(PATIENCE_MS) },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
         const text = await response.text();
@@ -173,13 +174,37 @@ export class World {
     throw new Error(`${method} ${path} was never answered`, { cause: problem });
   }
 
+  /** Reads a stream at one server, line by line, as far as it comes. @throws Refused */
+  async stream(
+    path: string,
+    random: (below: number) => number,
+    onLine: (line: string) => void,
+    patienceMs: number,
+  ): Promise<void> {
+    const doors = this.replicas.filter(({ role }) => role !== 'runner');
+    const { url } = doors[random(doors.length)] as Replica;
+    try {
+      const response = await fetch(url + path, { signal: AbortSignal.timeout(patienceMs) });
+      if (response.status >= 400 && response.status < 500)
+        throw new Refused(`GET ${path}: ${response.status} ${await response.text()}`);
+      if (response.status !== 200 || response.body === null) return void (await response.body?.cancel());
+      const decoder = new TextDecoder();
+      let rest = '';
+      for await (const piece of response.body) {
+        const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) onLine(line);
+      }
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+    }
+  }
+
   /** Ends all; what is alive afterwards should not be. */
   async close(): Promise<void> {
     this.#isOpen = false;
     await Promise.all(this.replicas.map(({ server }) => server?.stop()));
     await Promise.all(this.#lives);
-    // One that was about to be ready.
-    await Promise.all(this.replicas.map(({ server }) => server?.stop()));
     for (const end of this.#ending) await end();
   }
 }
