@@ -9,6 +9,10 @@ import { execa } from 'execa';
 
 const OUT = 'release';
 const VERSION = /^\d+\.\d+\.\d+$/;
+const USAGE = `Usage: npm run release -- VERSION
+
+Sets VERSION (such as 0.2.0) in every place and builds the package, its bill of materials, the notes of CHANGELOG.md and
+their checksums in ${OUT}/. It changes files, and commits and publishes nothing.`;
 
 /** The changelog with the notes of what is not released under the new version; throws Error when there are none. */
 export function released(changelog: string, version: string): string {
@@ -70,8 +74,9 @@ function sumsOf(dir: string): string {
 if (import.meta.main) {
   const [version = ''] = process.argv.slice(2);
   try {
-    if (!VERSION.test(version)) throw new Error(`"${version}" must be a version such as 0.2.0.`);
-    await release(version);
+    if (version === '--help' || version === '-h') console.log(USAGE);
+    else if (!VERSION.test(version)) throw new Error(`"${version}" must be a version such as 0.2.0.`);
+    else await release(version);
   } catch (error) {
     console.error(`release: ${(error as Error).message}`);
     process.exitCode = 1;
