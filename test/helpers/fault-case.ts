@@ -6,7 +6,8 @@ import t, { type Test } from 'tap';
 import type { ExecutionWire } from '../../src/http/executions/schemas.ts';
 import { eventsIn, historyProblem } from './history.ts';
 import { filesOf, killSeen, memoryOf, until, withEnvironment, zombiesOf } from './processes.ts';
-import { type Lifetime, ofFile, Scope } from './scope.ts';
+import { type Lifetime, Scope } from './lifetime.ts';
+import { ofFile } from './scope.ts';
 import { server, type ServerProcess } from './server-process.ts';
 import { isBelow, tempDir } from './temp.ts';
 

@@ -1,23 +1,9 @@
 // Lifetimes that are longer than one test. What is made in a test is undone at its end; a server that several tests of a
 // file share is undone when the file has ended.
 import t from 'tap';
+import { type Lifetime, Scope } from './lifetime.ts';
 
-export interface Lifetime {
-  teardown(undo: () => unknown): void;
-}
-
-/** A lifetime that ends when it is told to; what was made last is undone first. */
-export class Scope implements Lifetime {
-  #undo: (() => unknown)[] = [];
-
-  teardown(undo: () => unknown): void {
-    this.#undo.push(undo);
-  }
-
-  async end(): Promise<void> {
-    for (const undo of this.#undo.splice(0).reverse()) await undo();
-  }
-}
+export type { Lifetime };
 
 /** Null where one file is run alone: it ends with its tests. */
 let file: Scope | null = null;

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../helpers/processes.ts';
-import { Scope } from '../helpers/scope.ts';
+import { Scope } from '../helpers/lifetime.ts';
 import { server } from '../helpers/server-process.ts';
 import { check, finish, scratch } from './support.ts';
 

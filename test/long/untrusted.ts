@@ -1,5 +1,5 @@
 // The recipe of docs/guides/untrusted-python.md as it stands: its files, its commands and what it says they print, with a root directory
-// that is made of the Python of this machine.
+// that is made of the Python of this machine. The server is killed after each command and started again.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -12,6 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { linkCli, pattern, Shell, stepsOf } from '../helpers/console-blocks.ts';
+import { Scope } from '../helpers/lifetime.ts';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
 const DOCUMENT = readFileSync('docs/guides/untrusted-python.md', 'utf8');
@@ -49,44 +51,27 @@ const root = join(dir, 'roots', 'python');
 makeRoot(root);
 for (const [, content = '', name = ''] of DOCUMENT.matchAll(/```yaml\n(# (\S+\.yaml)\n[^]*?)```/g))
   writeFileSync(join(dir, name), content.replaceAll('/srv/roots/python', root), { mode: 0o600 });
-const server = await startServer({
+const env = {
   EXECUTION_PORT: await freePort(),
   EXECUTION_DATA_DIR: join(dir, 'data'),
   EXECUTION_ROOTS_FILE: join(dir, 'roots.yaml'),
   EXECUTION_POLICY_FILE: join(dir, 'policy.yaml'),
   EXECUTION_ISOLATION: 'sandbox',
-});
-mkdirSync(join(dir, 'path'));
-const cli = `#!/bin/sh\nexec "${process.execPath}" "${join(process.cwd(), 'dist/cli/main.js')}" "$@"\n`;
-writeFileSync(join(dir, 'path', 'execd'), cli, { mode: 0o755 });
-
-/** The commands of the document, each with what it prints. */
-const steps: { command: string; expected: string }[] = [];
-for (const [, block = ''] of DOCUMENT.matchAll(/```console\n([^]*?)```/g))
-  for (const step of block.split(/^\$ /m).slice(1)) {
-    // A command goes on while a quotation is open.
-    const lines = step.split('\n');
-    let end = 1;
-    while (lines.slice(0, end).join('\n').split("'").length % 2 === 0) end += 1;
-    steps.push({ command: lines.slice(0, end).join('\n'), expected: lines.slice(end).join('\n').trim() });
-  }
-const MARK = '<<<end of a step>>>';
-const script = steps
-  .map(({ command }) => `${command.replaceAll('localhost:8080', new URL(server.url).host)}\necho '${MARK}'`)
-  .join('\n');
-const said = execFileSync('bash', ['-c', script], {
-  ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 300_000 },
-  env: {
-    ...{ PATH: `${join(dir, 'path')}:${process.env.PATH}`, EXECD_URL: server.url },
-    ...{ XDG_STATE_HOME: dir, XDG_CONFIG_HOME: dir },
-  },
-}).split(`${MARK}\n`);
-steps.forEach(({ command, expected }, i) => {
-  const got = (said[i] ?? '').trim();
-  check(
-    got === expected,
-    `${command.split('\n')[0]}${got === expected ? '' : `\n${got}\ninstead of\n${expected}`}`,
-  );
-});
+};
+let server = await startServer(env);
+const scope = new Scope();
+linkCli(dir);
+const shell = new Shell(scope, server.url, dir);
+const steps = stepsOf(DOCUMENT);
+for (const [i, { command, expected }] of steps.entries()) {
+  const said = await shell.run(command);
+  const isIt = pattern(expected).test(said);
+  check(isIt, `${command.split('\n')[0]}${isIt ? '' : `\n${said}\ninstead of\n${expected}`}`);
+  // What the page promises holds across a kill, too.
+  if (i === steps.length - 1) break;
+  await server.kill();
+  server = await startServer(env);
+}
+await scope.end();
 await server.stop();
 finish();

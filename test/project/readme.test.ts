@@ -1,133 +1,23 @@
-// Runs the commands of the documents as they stand there, and compares what they answer. In an answer, `…` stands for
-// anything, and ids and times for any id and time.
+// Runs the commands of the documents as they stand there, and compares what they answer (test/helpers/console-blocks.ts).
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { ERROR_CODES } from '../../src/domain/errors.ts';
-import { type Lifetime, ofFile } from '../helpers/scope.ts';
+import {
+  missingIn,
+  NPM_START,
+  pattern,
+  readersCheckout,
+  SETTINGS,
+  Shell,
+  stepsOf,
+  withFiles,
+} from '../helpers/console-blocks.ts';
+import { ofFile } from '../helpers/scope.ts';
 import { server, type ServerProcess } from '../helpers/server-process.ts';
-import { tempDir } from '../helpers/temp.ts';
-import { CLI } from '../helpers/cli.ts';
-
-interface Step {
-  command: string;
-  expected: string;
-}
-
-/** The commands of all ```console blocks, with what stands below each. */
-function stepsOf(text: string): Step[] {
-  const steps: Step[] = [];
-  for (const [, block = ''] of text.matchAll(/```console\n([^]*?)```/g)) {
-    let isCommand = false;
-    for (const line of block.split('\n').slice(0, -1)) {
-      const last = steps.at(-1);
-      if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: '' });
-      else if (last !== undefined && isCommand) last.command += `\n${line}`;
-      else if (last !== undefined) last.expected += `${line}\n`;
-      const command = steps.at(-1)?.command ?? '';
-      const isOpen = line.endsWith('\\') || command.split("'").length % 2 === 0;
-      isCommand = isOpen && (line.startsWith('$ ') || isCommand);
-    }
-  }
-  return steps;
-}
-
-const ANYTHING: [RegExp, string][] = [
-  [/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '[0-9a-f-]{36}'],
-  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\\\.\d{3}Z/g, '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'],
-  [/…/g, '[^]*?'],
-];
-
-function pattern(expected: string): RegExp {
-  let source = expected.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  for (const [what, by] of ANYTHING) source = source.replace(what, by);
-  return new RegExp(`^${source}$`);
-}
-
-/** What the commands use that not every machine has. */
-const programsOf = (steps: Step[]) =>
-  ['jq', 'openssl'].filter((program) => steps.some(({ command }) => command.includes(`| ${program} `)));
-
-const isInstalled = (program: string) =>
-  spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
-
-/** A stream that a reader looks at for a second: a busy machine may need more, and it has an end only by this limit. */
-function patient(command: string): string {
-  if (!/^curl .* -m 1 /.test(command)) return command;
-  const longer = command.replace(' -m 1 ', ' -m $s ');
-  return `for s in 1 4 16 64; do said=$(${longer}); [[ $said == *data:* ]] && break; done; echo "$said"`;
-}
-
-/** Runs all commands in one shell, so that variables go on; answers what each has said. */
-function runAll(steps: Step[], url: string, cwd: string): string[] {
-  const mark = '<<<end of a step>>>';
-  const script = steps.map(
-    ({ command }) =>
-      `${patient(command.replaceAll('localhost:8080', new URL(url).host))}\necho; echo '${mark}'`,
-  );
-  const { PATH } = process.env;
-  const { stdout } = spawnSync('bash', ['-c', script.join('\n')], {
-    cwd,
-    // The command line of this checkout, at this server, for a user who has nothing yet.
-    env: {
-      ...process.env,
-      PATH: `${join(cwd, 'path')}:${PATH}`,
-      EXECD_URL: url,
-      XDG_STATE_HOME: cwd,
-      XDG_CONFIG_HOME: cwd,
-    },
-    encoding: 'utf8',
-    timeout: 600_000,
-  });
-  return stdout
-    .replaceAll('\r', '')
-    .split(mark)
-    .map((text) => text.trim());
-}
-
-/** Hooks and their secret. */
-const HOOKS = {
-  EXECUTION_OPERATIONS_FILE: 'operations.yaml',
-  EXECUTION_SECRETS_FILE: 'secrets.yaml',
-  GITHUB_HOOK_SECRET: 'it-is-a-secret',
-};
-
-/** What the examples of a document say they need. */
-const SETTINGS: Record<string, Record<string, string>> = {
-  'docs/operate/credits.md': { EXECUTION_CREDITS_FILE: 'examples/credits.yaml' },
-  'docs/concepts/operations.md': { EXECUTION_OPERATIONS_FILE: 'plan-operations.yaml' },
-  'docs/reference/hooks.md': HOOKS,
-  'docs/guides/github-webhooks.md': HOOKS,
-};
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
-/** What `npm start` runs. */
-const NPM_START = (scripts.start ?? '').split(' ').slice(1);
-
-/** A checkout of its own, as far as the commands use it: they leave nothing in this one. */
-function readersCheckout(t: Lifetime): string {
-  const dir = tempDir(t);
-  for (const name of ['bin', 'examples', 'node_modules', 'scripts', 'src', 'build']) {
-    if (existsSync(name)) symlinkSync(resolve(name), join(dir, name));
-  }
-  copyFileSync('package.json', join(dir, 'package.json'));
-  mkdirSync(join(dir, 'path'));
-  writeFileSync(
-    join(dir, 'path', 'execd'),
-    `#!/bin/sh\nexec "${process.execPath}" "${resolve(CLI)}" "$@"\n`,
-    { mode: 0o755 },
-  );
-  return dir;
-}
 
 interface Started {
   it: ServerProcess;
@@ -151,16 +41,6 @@ async function started(settings: Record<string, string>, text = ''): Promise<Sta
   // A document that shows other files for the same settings: as its reader does, after a change.
   if ('EXECUTION_OPERATIONS_FILE' in settings) await it.post('/v1/admin/reload', {});
   return { it, dir };
-}
-
-/** The files that a document shows: blocks whose first line is a comment with a name, and JSON with the name beside it. */
-function withFiles(dir: string, text: string): string {
-  const commented = text.matchAll(/```(?:yaml|js)\n((?:#|\/\/) (\S+\.(?:yaml|mjs))\n[^]*?)```/g);
-  for (const [, content = '', name = ''] of commented)
-    writeFileSync(join(dir, name), content, { mode: 0o600 });
-  for (const [, name = '', content = ''] of text.matchAll(/```json (\S+)\n([^]*?)```/g))
-    writeFileSync(join(dir, name), content);
-  return dir;
 }
 
 async function startIn(dir: string, settings: Record<string, string>): Promise<Started> {
@@ -206,13 +86,14 @@ for (const file of documents) {
   const steps = stepsOf(text);
   if (steps.length === 0) continue;
   t.test(`${file}: every command answers what stands there`, async (t) => {
-    const missing = programsOf(steps).filter((program) => !isInstalled(program));
+    const missing = missingIn(steps);
     if (missing.length > 0) return void t.pass(`not run: apt-get install ${missing.join(' ')}`);
     const { it, dir } = await started(SETTINGS[file] ?? {}, text);
-    const said = runAll(steps, it.url, dir);
-    steps.forEach(({ command, expected }, i) => {
-      t.ok(pattern(expected).test(said[i] ?? ''), `${command}\nexpected: ${expected}\nanswered: ${said[i]}`);
-    });
+    const shell = new Shell(t, it.url, dir);
+    for (const { command, expected } of steps) {
+      const said = await shell.run(command);
+      t.ok(pattern(expected).test(said), `${command}\nexpected: ${expected}\nanswered: ${said}`);
+    }
   });
 }
 
