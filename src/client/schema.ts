@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 ad1eb1e22f978c8d1550ec9a36ac2b48adb82fcefbec6af60501211904dc67d9.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 beee8a5cdc6f46f8ec210af891a00b44aba00edf4ae2682252dd4a648c244798.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -3182,7 +3182,7 @@ export interface components {
         }[];
         /** @description Files that execd keeps after the end: paths below the private directory, with `*`, `**`, `?` and `[…]`. A directory includes everything in it. */
         Artifacts: string[];
-        /** @description How the command reports progress. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. among its output. `fd`: such lines on the descriptor that `EXECUTION_PROGRESS_FD` names, apart from its output. `{"pattern": …}`: lines of its output that match. The last such line is `progress` of the execution while it runs. */
+        /** @description How the command reports progress. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}` among its output. `fd`: such lines on the descriptor that `EXECUTION_PROGRESS_FD` names, apart from its output. `{"pattern": …}`: lines of its output that match. The last such line is `progress` of the execution while it runs. */
         Progress: ("json" | "fd") | {
             /** @description RE2 with a group `percent`, a group `message`, or both. */
             pattern: string;

@@ -18,6 +18,7 @@ import {
 import { Scope } from '../helpers/lifetime.ts';
 import { withEnvironment } from '../helpers/processes.ts';
 import { server, type ServerProcess } from '../helpers/server-process.ts';
+import { midway } from './jobs-midway.ts';
 import { check, finish, freePort } from './support.ts';
 
 /** Needs a root directory: test/long/untrusted.ts. Its last command lets nobody in who has no key. */
@@ -97,4 +98,5 @@ for (const page of pages.length > 0 ? pages : all) {
   const spared = new Set<number>();
   for (let at = await typed(page, spared); at !== null; at = await typed(page, spared)) spared.add(at);
 }
+if (pages.length === 0) await midway();
 finish();

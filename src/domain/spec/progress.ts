@@ -34,6 +34,6 @@ export const progress = z
     { error: 'must be "json", "fd", or an object with pattern' },
   )
   .describe(
-    'How the command reports progress. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}`. among its output. `fd`: such lines on the descriptor that `EXECUTION_PROGRESS_FD` names, apart from its output. `{"pattern": …}`: lines of its output that match. The last such line is `progress` of the execution while it runs.',
+    'How the command reports progress. `json`: lines such as `{"percent": 40, "message": "…", "metrics": {"rows": 7}}` among its output. `fd`: such lines on the descriptor that `EXECUTION_PROGRESS_FD` names, apart from its output. `{"pattern": …}`: lines of its output that match. The last such line is `progress` of the execution while it runs.',
   );
 export type ProgressSpec = z.infer<typeof progress>;
