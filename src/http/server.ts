@@ -278,25 +278,46 @@ function endInTime(app: FastifyInstance, clock: Clock): void {
  * @returns takes the limit off a request
  */
 function endSlowBodies(app: FastifyInstance, clock: Clock): (request: IncomingMessage) => void {
-  const watches = new WeakMap<IncomingMessage, { timer: Timer; response: ServerResponse }>();
-  const watch = (request: IncomingMessage, response: ServerResponse) => {
-    if (!hasBody(request) || request.complete || request.destroyed) return;
+  const watched = new WeakMap<IncomingMessage, Watched>();
+  const watch = (request: IncomingMessage, one: Watched) => {
+    if (request.complete || request.destroyed) return;
     const timer = clock.timer(REQUEST_MS, () => {
       if (request.complete) return;
-      if (response.headersSent) request.socket.destroy();
+      if (one.response.headersSent) request.socket.destroy();
       else answerBadRequest(LATE, request.socket, clock);
     });
-    watches.set(request, { timer, response });
+    one.timer = timer;
     for (const event of ['end', 'close']) request.once(event, () => timer.cancel());
   };
-  // Before Fastify has it.
-  app.server.prependListener('request', watch);
-  return (request) => {
-    const { timer, response } = watches.get(request) ?? {};
-    timer?.cancel();
-    // The rest of a body that was answered early may not take long.
-    response?.once('finish', () => watch(request, response));
+  // Most bodies come with their head, and are whole at the end of that turn of the event loop.
+  let young: IncomingMessage[] = [];
+  const watchThose = () => {
+    const begun = young;
+    young = [];
+    for (const request of begun) {
+      const one = watched.get(request);
+      if (one?.mayTakeLong === false) watch(request, one);
+    }
   };
+  // Before Fastify has it.
+  app.server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!hasBody(request)) return;
+    watched.set(request, { response, timer: null, mayTakeLong: false });
+    if (young.push(request) === 1) void clock.sleep(0).then(watchThose);
+  });
+  return (request) => {
+    const one = watched.get(request);
+    if (one === undefined) return;
+    one.mayTakeLong = true;
+    one.timer?.cancel();
+    // The rest of a body that was answered early may not take long.
+    one.response.once('finish', () => watch(request, one));
+  };
+}
+interface Watched {
+  response: ServerResponse;
+  timer: Timer | null;
+  mayTakeLong: boolean;
 }
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

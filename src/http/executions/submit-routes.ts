@@ -45,9 +45,7 @@ export function submitRoute(app: FastifyInstance, { engine, requests, answers }:
       request.auditFacts = { what: shortly(request.body) };
       const submission = { spec: request.body, trace, idempotency, rerunOf: null, isRepeated };
       const submitted = await engine.submit(request.caller, submission);
-      // Of all that repeats itself, what is answered from the cache spends most of its time on being read.
-      if (!isRepeated && submitted.execution.cache?.status === 'hit')
-        knownBodies.learn(request, request.body);
+      if (!isRepeated) knownBodies.learn(request, request.body);
       return answers.acceptedBody(request, reply, submitted);
     },
   });
