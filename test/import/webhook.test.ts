@@ -64,7 +64,10 @@ t.test('what cannot be kept is named by its field, and the hook is not converted
     [{ 'trigger-rule': { or: [signed(), signed()] } }, /a signature within or/],
     [{ 'trigger-rule': { not: signed() } }, /a signature within/],
     [{ 'trigger-rule': { and: [signed(), signed()] } }, /several signatures/],
-    [{ 'trigger-rule': { match: { type: 'scalr-signature', secret: SECRET } } }, /"scalr-signature" has no counterpart/],
+    [
+      { 'trigger-rule': { match: { type: 'scalr-signature', secret: SECRET } } },
+      /"scalr-signature" has no counterpart/,
+    ],
     [
       { 'trigger-rule': { match: { type: 'payload-hmac-sha1', parameter: { source: 'url', name: 's' } } } },
       /not in a header/,
