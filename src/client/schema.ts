@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 beee8a5cdc6f46f8ec210af891a00b44aba00edf4ae2682252dd4a648c244798.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 6b577077598fb56142f4824ccd1b65939799b923410f060976d8b558f6c6e2cc.
 export interface paths {
     "/v1/executions": {
         parameters: {
@@ -39,7 +39,7 @@ export interface paths {
         put?: never;
         /**
          * Try an execution without submitting it
-         * @description Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. Nothing is stored and nothing runs.
+         * @description Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. execd stores and runs nothing.
          *
          *     Requires the scope `submit`.
          */
@@ -503,7 +503,7 @@ export interface paths {
         put?: never;
         /**
          * Check a plan without submitting it
-         * @description Returns every problem of the plan. Nothing is stored and nothing runs.
+         * @description Returns every problem of the plan. execd stores and runs nothing.
          *
          *     Requires the scope `submit`.
          */
@@ -661,7 +661,7 @@ export interface paths {
         };
         /**
          * List the signals of a plan
-         * @description Lists the signals that were sent to a plan, and the steps that they ended.
+         * @description Lists the signals of a plan, and the steps that they ended.
          *
          *     Requires the scope `read`.
          */
@@ -1141,7 +1141,7 @@ export interface paths {
         put?: never;
         /**
          * Show the message that a webhook would send
-         * @description Evaluates `when` and `template` on an event, and returns the message. Nothing is sent.
+         * @description Evaluates `when` and `template` on an event, and returns the message. execd sends nothing.
          *
          *     Requires the scope `submit`.
          */
@@ -1161,7 +1161,7 @@ export interface paths {
         };
         /**
          * List the deliveries of a webhook, newest first
-         * @description Lists each event that was sent, or is waiting to be sent, with all attempts.
+         * @description Lists each event that execd has sent or will send, with all tries.
          *
          *     Requires the scope `read`.
          */
@@ -1305,7 +1305,7 @@ export interface paths {
         };
         /**
          * List circuits
-         * @description Lists the circuits that were used. Circuits of webhook receivers are shown to the user of the webhook and to administrators.
+         * @description Lists the circuits that executions and webhooks have used. Only the user of a webhook and administrators see the circuit of its receiver.
          *
          *     Requires the scope `read`.
          */
@@ -1466,7 +1466,7 @@ export interface paths {
         get: operations["getStoredOperation"];
         /**
          * Put an operation
-         * @description Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. execd rejects a name of the operations file.
+         * @description Defines an operation, or replaces the one of this name. The definition survives a restart. Accepted executions keep their definition. execd rejects a name of the operations file.
          *
          *     Requires the scope `admin`.
          */
@@ -1653,7 +1653,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke an API key
-         * @description Ends the key at once and for good, with all of its open requests.
+         * @description Revokes the key at once, and ends all of its open requests.
          *
          *     Requires the scope `admin`.
          */
@@ -3130,7 +3130,7 @@ export interface components {
         OnLimit: "queue" | "reject";
         /** @description Whether execd may retry an attempt that was interrupted, for example by a crash. Default: false. */
         RetrySafe: boolean;
-        /** @description Working directory, an absolute path. Default: a private directory that is removed at the end. */
+        /** @description Working directory, an absolute path. Default: a private directory, which execd removes at the end. */
         WorkingDirectory: string;
         /** @description Environment, in addition to PATH, HOME, TMPDIR, LANG, TERM, SHELL, USER, LOGNAME, TRACEPARENT, EXECUTION_ID and EXECUTION_ATTEMPT. A value may be a secret: `{"secret": "NAME"}`. */
         Environment: {
@@ -3239,7 +3239,7 @@ export interface components {
              * @enum {string}
              */
             mode?: "read_write" | "read" | "write" | "refresh" | "bypass";
-            /** @description How long the result is kept, seconds. 0 keeps it until it is evicted. */
+            /** @description How long execd keeps the result, seconds. 0 keeps it until it is evicted. */
             ttl_s?: number;
             /**
              * @description The users who share the result. Default: `task` if task_id is given, else `user`.
@@ -3278,7 +3278,7 @@ export interface components {
             events?: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result?: boolean;
-            /** @description CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent. */
+            /** @description CEL over `event`, `failures` and `previous`: if it is false, execd does not send the event. Default: execd sends each event. */
             when?: string;
             /** @description The message in place of a CloudEvent: a ready one for Slack, Discord or Teams, or one of your own. */
             template?: ("slack" | "discord" | "teams") | {
@@ -3525,9 +3525,9 @@ export interface components {
                 events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
-                /** @description The condition of the request; null: each event is sent. */
+                /** @description The condition of the request; null: execd sends each event. */
                 when: string | null;
-                /** @description The template of the request; null: events are sent as CloudEvents. */
+                /** @description The template of the request; null: execd sends events as CloudEvents. */
                 template: (("slack" | "discord" | "teams") | {
                     /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                     content_type?: string;
@@ -3886,7 +3886,7 @@ export interface components {
             processes_found: number;
             /** @description Processes, except the first, that outlived the first process or that execd had to kill. */
             leftover_processes: number;
-            /** @description Processes of which execd could not confirm the end. */
+            /** @description Processes whose end execd could not confirm. */
             survivors: number;
             /** @description execd ended a process that still held the output: the end of the output may be missing. */
             output_lost: boolean;
@@ -4311,7 +4311,7 @@ export interface components {
             key: string | null;
             /** @description The users who share the result. */
             scope: ("task" | "user" | "global") | null;
-            /** @description How long the result is kept, seconds; null: until it is evicted. */
+            /** @description How long execd keeps the result, seconds; null: until it is evicted. */
             ttl_s: number | null;
             /**
              * @description `hit`: the result is a stored one. `joined`: the execution shares the run `run_id`. `stored`: a miss whose result is now in the cache.
@@ -5041,9 +5041,9 @@ export interface components {
                 events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped")[];
                 /** @description Include the result in the last event, as `result`. Default: false. */
                 result: boolean;
-                /** @description The condition of the request; null: each event is sent. */
+                /** @description The condition of the request; null: execd sends each event. */
                 when: string | null;
-                /** @description The template of the request; null: events are sent as CloudEvents. */
+                /** @description The template of the request; null: execd sends events as CloudEvents. */
                 template: (("slack" | "discord" | "teams") | {
                     /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                     content_type?: string;
@@ -5271,7 +5271,7 @@ export interface components {
              * @enum {string}
              */
             misfire: "skip" | "once" | "catch_up";
-            /** @description With `catch_up`: most missed due times that are made up for. */
+            /** @description With `catch_up`: how many missed due times execd runs at most. */
             max_catch_up: number;
             /** @description Each start is late by a part of this, milliseconds. */
             jitter_ms: number;
@@ -5603,7 +5603,7 @@ export interface components {
             stores: number;
             /** @description Results that were too large to be stored. */
             refused: number;
-            /** @description Results that were removed to make room. */
+            /** @description Results that execd removed to make room. */
             evictions: number;
             /** @description Results that reached the end of their TTL. */
             expirations: number;
@@ -5771,7 +5771,7 @@ export interface components {
                  * @enum {string}
                  */
                 mode: "read_write" | "read" | "write" | "refresh" | "bypass";
-                /** @description How long a result is kept, seconds; 0: until it is evicted. */
+                /** @description How long execd keeps a result, seconds; 0: until it is evicted. */
                 ttl_s: number;
                 /** @description The users who share a result; null: `task` if task_id is given, else `user`. */
                 scope: ("task" | "user" | "global") | null;
@@ -5983,7 +5983,7 @@ export interface components {
             balance_after: number | null;
             /** @description Balance of the account when the execution was accepted. */
             balance: number | null;
-            /** @description The credits that were left then for further executions: the balance minus all reservations. */
+            /** @description The credits that were then available for further executions: the balance minus all reservations. */
             available: number | null;
         };
         /** @description The credits of a user. */
@@ -6574,7 +6574,7 @@ export interface components {
         };
         /** @description The stored counters. */
         Flushed: {
-            /** @description How many counters were stored. */
+            /** @description How many counters execd stored. */
             flushed: number;
         };
         /** @description A lifecycle event. The last event of an execution also has outcome, error, output and log. */
@@ -6997,7 +6997,7 @@ export interface components {
             labels?: components["schemas"]["Labels"];
             /** @description A text of your choice. */
             description?: string;
-            /** @description CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent. */
+            /** @description CEL over `event`, `failures` and `previous`: if it is false, execd does not send the event. Default: execd sends each event. */
             when?: string;
             /** @description The message in place of a CloudEvent: a ready one for Slack, Discord or Teams, or one of your own. */
             template?: ("slack" | "discord" | "teams") | {
@@ -7027,9 +7027,9 @@ export interface components {
             events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance" | "silent")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
-            /** @description The condition of the request; null: each event is sent. */
+            /** @description The condition of the request; null: execd sends each event. */
             when: string | null;
-            /** @description The template of the request; null: events are sent as CloudEvents. */
+            /** @description The template of the request; null: execd sends events as CloudEvents. */
             template: (("slack" | "discord" | "teams") | {
                 /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                 content_type?: string;
@@ -7074,9 +7074,9 @@ export interface components {
             events: ("accepted" | "queued" | "awaiting" | "started" | "retry_scheduled" | "late_start" | "late" | "stuck" | "status_changed" | "completed" | "failed" | "cancelled" | "timed_out" | "lost" | "skipped" | "low_balance" | "silent")[];
             /** @description Include the result in the last event, as `result`. Default: false. */
             result: boolean;
-            /** @description The condition of the request; null: each event is sent. */
+            /** @description The condition of the request; null: execd sends each event. */
             when: string | null;
-            /** @description The template of the request; null: events are sent as CloudEvents. */
+            /** @description The template of the request; null: execd sends events as CloudEvents. */
             template: (("slack" | "discord" | "teams") | {
                 /** @description Default: text/plain for a text, else application/json. For mail: text/plain or text/html. */
                 content_type?: string;
@@ -8254,7 +8254,7 @@ export interface operations {
     attachExecution: {
         parameters: {
             query?: {
-                /** @description Send the output behind this position of the log. Default: from the beginning. */
+                /** @description Send the output after this position of the log. Default: from the beginning. */
                 cursor?: string;
             };
             header?: {
@@ -10509,10 +10509,10 @@ export interface operations {
                 "application/json": {
                     /** @description The result, as JSON. */
                     value: unknown;
-                    /** @description How long the result is kept, seconds. 0 keeps it until it is evicted. */
+                    /** @description How long execd keeps the result, seconds. 0 keeps it until it is evicted. */
                     ttl_s?: number;
                     /**
-                     * @description The scope that the key was made for; default: `user`. `global` requires the scope `admin`.
+                     * @description The scope of the key; default: `user`. `global` requires the scope `admin`.
                      * @enum {string}
                      */
                     scope?: "task" | "user" | "global";

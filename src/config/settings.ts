@@ -474,7 +474,7 @@ export const SETTINGS = {
     default: '3600',
     unit: 'seconds',
     about:
-      'How long a result is kept, unless the request or operation sets cache.ttl_s. 0: until it is evicted.',
+      'How long execd keeps a result, unless the request or operation sets cache.ttl_s. 0: until it is evicted.',
   },
   EXECUTION_CACHE_PERSIST: {
     schema: flag,
@@ -797,7 +797,7 @@ export const SETTINGS = {
     schema: whole(0, 3650 * DAY),
     default: '3600',
     unit: 'seconds',
-    about: 'How long an execution and its log are kept after its end, unless it failed or timed out.',
+    about: 'How long execd keeps an execution and its log after its end, unless it failed or timed out.',
   },
   EXECUTION_FAILED_RETENTION_SECS: {
     schema: whole(0, 3650 * DAY),
@@ -857,7 +857,7 @@ export const SETTINGS = {
     schema: whole(10, 5000),
     default: '5000',
     unit: 'milliseconds',
-    about: 'Longest delay before output counters of running executions are stored.',
+    about: 'Longest delay before execd stores output counters of running executions.',
   },
   EXECUTION_DRAIN_SECS: {
     schema: whole(0, 7 * DAY),

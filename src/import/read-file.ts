@@ -49,7 +49,8 @@ async function* elements(path: string): AsyncGenerator<Item, void, undefined> {
   const text = (await fs.readFile(path, 'utf8')).replace(/^\ufeff/, '');
   // JSON.parse overflows no stack, but what looks into the value does.
   const { depth } = measureJson(Buffer.from(text), { ...NO_BOUND, depth: MAX_SIZE.depth + 1 });
-  if (depth > MAX_SIZE.depth + 1) throw new Error(`${path}: nested more than ${MAX_SIZE.depth} deep`);
+  if (depth > MAX_SIZE.depth + 1)
+    throw new Error(`${path}: the records are nested more than ${MAX_SIZE.depth} levels deep`);
   const values = parseJson(text) as unknown[];
   for (const [i, value] of values.entries()) yield { place: `element ${i}`, value };
 }
@@ -60,7 +61,7 @@ function itemOf(place: string, line: string): Item {
   if (bytes.length > MAX_BYTES)
     return { place, wrong: `has ${bytes.length} bytes; a record may have ${MAX_BYTES}` };
   const { depth, members, width } = measureJson(bytes, MAX_SIZE);
-  if (depth > MAX_SIZE.depth) return { place, wrong: `is nested more than ${MAX_SIZE.depth} deep` };
+  if (depth > MAX_SIZE.depth) return { place, wrong: `is nested more than ${MAX_SIZE.depth} levels deep` };
   if (members > MAX_SIZE.members || width > MAX_SIZE.width) return { place, wrong: 'has too many members' };
   try {
     return { place, value: parseJson(line) };

@@ -197,8 +197,8 @@ const store = {
   dataBytes: gauge('execd_data_bytes', 'Bytes of records and logs in the data directory, roughly.', []),
   dataLimit: gauge('execd_data_limit_bytes', 'The bound EXECUTION_MAX_DATA_BYTES.', []),
   files: gauge('execd_files', 'Uploads and artifacts that execd keeps.'),
-  fileBytes: gauge('execd_file_bytes', 'Bytes of uploads and artifacts that are kept.'),
-  keptLogs: gauge('execd_kept_logs', 'Logs of attempts that are kept.'),
+  fileBytes: gauge('execd_file_bytes', 'Bytes of uploads and artifacts that execd keeps.'),
+  keptLogs: gauge('execd_kept_logs', 'Logs of attempts that execd keeps.'),
   diskFree: gauge('execd_disk_free_bytes', 'Free space for the user of execd.', ['disk'], {
     query: 'min by (disk) (execd_disk_free_bytes / execd_disk_size_bytes)',
   }),

@@ -114,7 +114,7 @@ export class StoredOperations {
       if (isNew && this.#kept.size >= MAX_STORED_OPERATIONS)
         throw new RefusedError(
           'too_many_operations',
-          `${MAX_STORED_OPERATIONS} operations were put by API, and execd keeps no more. Remove one first.`,
+          `${MAX_STORED_OPERATIONS} operations are stored, and execd keeps no more. Remove one first.`,
         );
       const definition = canonicalJson(raw);
       const bytes = Buffer.byteLength(definition);

@@ -111,7 +111,7 @@ t.test('a record that cannot be taken is named with its place and reason, and st
     /^line 1: \/step: is required/,
     /^line 3: it ended at 2026-05-01T08:00:00.000Z.*EXECUTION_RETENTION_SECS.*--as-of-now/,
     /^line 4: is not JSON/,
-    /^line 5: is nested more than 64 deep/,
+    /^line 5: is nested more than 64 levels deep/,
   ]);
   t.match(await importing(t, store, lines(gone), { isAsOfNow: true }), { counts: { imported: 1 } });
 });

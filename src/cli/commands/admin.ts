@@ -134,7 +134,7 @@ function changeOperations(program: Command, session: Session): void {
   const group = program.command('operation').summary('put and remove operations');
   group
     .command('put')
-    .summary('define an operation, or replace one that was put before')
+    .summary('define an operation, or replace a stored one')
     .argument('<name>')
     .argument('<file>', 'its definition as JSON or YAML, as in the operations file; - is standard input')
     .action(async (name: string, file: string) => {
@@ -144,7 +144,7 @@ function changeOperations(program: Command, session: Session): void {
     });
   group
     .command('rm')
-    .summary('remove an operation that was put')
+    .summary('remove a stored operation')
     .argument('<name>')
     .action(async (name: string) => {
       await dataOf(session.client.api.DELETE('/v1/admin/operations/{name}', at(name)));

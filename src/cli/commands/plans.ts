@@ -59,7 +59,7 @@ export function planCommands(program: Command, session: Session, end: (code: num
   signalCommand(plan, session);
   program
     .command('redrive')
-    .summary('run a plan again from where it failed; completed steps are kept')
+    .summary('run a plan again from where it failed, and keep completed steps')
     .argument('[id]', 'an id, the beginning of one, or @last', '@last')
     .option('-p, --param <name=value>', 'a parameter that changes; repeatable', many)
     .option('-d, --detach', 'return at once, and print the id')

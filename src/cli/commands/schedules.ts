@@ -54,7 +54,7 @@ export function scheduleCommands(program: Command, session: Session): void {
     .option('--jitter <duration>', 'each start is late by a part of this')
     .option('--max-runs <number>', 'ends after this number of runs')
     .option('--silent-after <duration>', 'report it as silent after this time without a completed run')
-    .option('--late <duration>', 'report a run as late if it has not ended by then')
+    .option('--late <duration>', 'report a run as late if it has not ended after this time')
     .option('--stuck <duration>', 'report a run as stuck after this time without output or progress')
     .option('--cancel-late', 'also cancel a run that is reported')
     .option('--paused', 'create it paused')

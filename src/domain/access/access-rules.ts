@@ -54,7 +54,7 @@ const quotas = z.strictObject({
   submits_per_s: z.number().gt(0).max(1_000_000).nullable().optional(),
   store_bytes: quota().describe('Most bytes that executions of the user keep in the store.'),
   log_bytes: quota().describe('Most bytes that the logs of the user keep.'),
-  logs: quota().describe('Most logs that are kept for the user, one for each attempt.'),
+  logs: quota().describe('Most logs that execd keeps for the user, one for each attempt.'),
   body_bytes: quota().describe('Most bytes of the body of a request.'),
   streams: quota().describe('Most open streams.'),
   max_priority: priority.nullable().optional(),

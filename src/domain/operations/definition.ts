@@ -45,7 +45,7 @@ const consecutive = {
 const count = {
   type: z.literal('count'),
   ratio: z.number().gt(0).max(1).default(0.5).describe('part of failures that opens it'),
-  size: z.int().min(1).max(10_000).default(100).describe('the last calls, of which the failures are counted'),
+  size: z.int().min(1).max(10_000).default(100).describe('the number of last calls that count'),
   min_calls: z.int().min(1).max(10_000).optional().describe('calls before it may open; default: `size`'),
   ...everyBreaker,
 };
@@ -226,7 +226,7 @@ export function operationSchema(limits: SpecLimits) {
     })
     .refine(({ cache, warm }) => warm === undefined || cache !== undefined, {
       path: ['warm'],
-      error: 'requires a cache block, because without one nothing is stored',
+      error: 'requires a cache block, because execd stores nothing without one',
     })
     .superRefine(({ hook, params }, context) => {
       for (const name of Object.keys(hook?.params ?? {})) {

@@ -19,13 +19,13 @@ const headerName = z
 const secret = z
   .union([secretName, z.array(secretName).min(1).max(4)], {
     error: ({ input }) =>
-      Array.isArray(input) ? undefined : 'must be the name of a secret, or a list of 1 to 4',
+      Array.isArray(input) ? undefined : 'must be the name of a secret, or a list of 1 to 4 names',
   })
   .transform((names) => [names].flat());
 const windowS = z.int().min(1).max(86_400).describe('how old or early the signed time may be, seconds');
 
 const every = {
-  secret: secret.describe('names of secrets; each of them is good'),
+  secret: secret.describe('names of secrets; a signature with any of them is valid'),
   user: userId.describe('the user for whom the operation runs'),
   when: expression.optional().describe('CEL; if it is false, the delivery is skipped'),
   params: z

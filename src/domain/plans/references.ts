@@ -199,7 +199,7 @@ class Resolution {
     const { place, expression, text } = reference;
     const isPath = place !== null && expression === null;
     const worked = isPath ? { value: valueAt(place, this.#scope) } : this.#worked.get(text);
-    if (worked === undefined) throw new TypeError(`${text} has not been worked out`);
+    if (worked === undefined) throw new TypeError(`${text} has no value yet`);
     if ('wrong' in worked) throw this.#error(reference, `cannot be evaluated: ${worked.wrong}`);
     if (worked.value === undefined) throw this.#error(reference, whyMissing(reference));
     return worked.value;

@@ -16,7 +16,7 @@ const OWN_HEADERS = /^(webhook-.*|content-type)$/i;
 
 const expression = z.string().min(1).max(MAX_CONDITION);
 export const when = expression.describe(
-  'CEL over `event`, `failures` and `previous`: if it is false, the event is not sent. Default: each event is sent.',
+  'CEL over `event`, `failures` and `previous`: if it is false, execd does not send the event. Default: execd sends each event.',
 );
 const ownTemplate = z
   .strictObject({

@@ -315,7 +315,7 @@ export const cache = z
       .min(0)
       .max(315_360_000)
       .optional()
-      .describe('How long the result is kept, seconds. 0 keeps it until it is evicted.'),
+      .describe('How long execd keeps the result, seconds. 0 keeps it until it is evicted.'),
     scope: z
       .enum(CACHE_SCOPES)
       .optional()
@@ -439,7 +439,7 @@ const fields = {
       'Whether execd may retry an attempt that was interrupted, for example by a crash. Default: false.',
     ),
   cwd: absolutePath.describe(
-    'Working directory, an absolute path. Default: a private directory that is removed at the end.',
+    'Working directory, an absolute path. Default: a private directory, which execd removes at the end.',
   ),
 };
 

@@ -55,7 +55,7 @@ function completedWords(outcome: Outcome): string {
     case 'steps_ended':
       return 'All steps that count completed.';
     case 'provided':
-      return 'The result was put into the cache by hand.';
+      return 'A client put the result into the cache.';
     case 'awaited':
       return AWAITED[outcome.by];
     default:

@@ -26,7 +26,7 @@ export function whyMissed(execution: Execution, earlier: readonly Execution[]): 
   if (cache.status === 'hit') {
     const id = cache.madeBy?.runId;
     const other = id === undefined ? null : { id, createdAt: cache.storedAt ?? createdAt, key };
-    return { ...none, reason: 'hit', words: 'The result of an earlier execution was used.', other };
+    return { ...none, reason: 'hit', words: 'execd used the result of an earlier execution.', other };
   }
   if (cache.status === 'joined') {
     const other = { id: execution.runId, createdAt, key };
@@ -85,8 +85,9 @@ const NOT_KEPT_WORDS: Record<NotKept, string> = {
   not_completed:
     'The execution with the same key did not complete. execd keeps only results of completed executions.',
   output_truncated:
-    'The output of the execution with the same key was truncated. Only whole results are kept.',
-  output_incomplete: 'The log of the execution with the same key is incomplete. Only whole results are kept.',
+    'The output of the execution with the same key was truncated. execd keeps only complete results.',
+  output_incomplete:
+    'The log of the execution with the same key is incomplete. execd keeps only complete results.',
   too_large: 'The result of the execution with the same key was too large for the cache.',
 };
 

@@ -84,7 +84,7 @@ export class BlobKeeper {
       (await store.uploads({ userId: null, expiredAt: null }, MANY)).map((one) => one.ownerId),
     );
     for (const id of await blobs.uploads()) if (!open.has(id)) await blobs.dropUpload(id);
-    if (removed > 0) log.info({ removed }, 'Files without an owner were removed');
+    if (removed > 0) log.info({ removed }, 'execd removed files without an owner');
     await this.sweep();
     for (const digest of await store.unusedBlobs(MANY)) missing.delete(digest);
     if (missing.size > 0) log.error({ missing: missing.size }, 'Artifacts or uploads lack their bytes');

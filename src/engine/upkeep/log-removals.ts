@@ -87,7 +87,7 @@ export class LogRemovals {
       if (this.#left.size === 0)
         log.warn(
           { err: error, run_id: runId },
-          'The log of a removed execution was left; execd tries again every minute',
+          'Cannot remove the log of a removed execution; execd tries again every minute',
         );
       if (this.#left.size < MAX_LEFT) this.#left.set(runId, numbers);
       this.#tryLater();

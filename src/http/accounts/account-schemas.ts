@@ -19,7 +19,7 @@ export const cost = z
     available: credits
       .nullable()
       .describe(
-        'The credits that were left then for further executions: the balance minus all reservations.',
+        'The credits that were then available for further executions: the balance minus all reservations.',
       ),
   })
   .describe('The cost of an execution, credits.');

@@ -48,7 +48,7 @@ export const putValue = z
     scope: z
       .enum(CACHE_SCOPES)
       .optional()
-      .describe('The scope that the key was made for; default: `user`. `global` requires the scope `admin`.'),
+      .describe('The scope of the key; default: `user`. `global` requires the scope `admin`.'),
     operation: operationName.optional().describe('The operation that the result is of.'),
   })
   .refine((body) => body.value !== undefined, {
@@ -92,7 +92,7 @@ export const cacheStats = z
     joined: count.describe('Executions that shared the run of another one.'),
     stores: count.describe('Results that were stored.'),
     refused: count.describe('Results that were too large to be stored.'),
-    evictions: count.describe('Results that were removed to make room.'),
+    evictions: count.describe('Results that execd removed to make room.'),
     expirations: count.describe('Results that reached the end of their TTL.'),
   })
   .describe('Statistics of the cache since the start of the server.');

@@ -201,7 +201,7 @@ export function circuitRoutes(app: FastifyInstance, { engine }: Pick<CacheRoutes
       operationId: 'listCircuits',
       summary: 'List circuits',
       description:
-        'Lists the circuits that were used. Circuits of webhook receivers are shown to the user of the webhook and to administrators.',
+        'Lists the circuits that executions and webhooks have used. Only the user of a webhook and administrators see the circuit of its receiver.',
       tags,
       response: { 200: json('All circuits.', circuitList) },
     },

@@ -8,10 +8,10 @@ export const ownWebhook = z
     url: z.string().describe('The receiver.'),
     events: webhookEvents,
     result: withResult,
-    when: z.string().nullable().describe('The condition of the request; null: each event is sent.'),
+    when: z.string().nullable().describe('The condition of the request; null: execd sends each event.'),
     template: template
       .nullable()
-      .describe('The template of the request; null: events are sent as CloudEvents.'),
+      .describe('The template of the request; null: execd sends events as CloudEvents.'),
     secret: z
       .string()
       .optional()

@@ -53,7 +53,7 @@ export const processEnd = z
     leftover_processes: count.describe(
       'Processes, except the first, that outlived the first process or that execd had to kill.',
     ),
-    survivors: count.describe('Processes of which execd could not confirm the end.'),
+    survivors: count.describe('Processes whose end execd could not confirm.'),
     output_lost: z
       .boolean()
       .describe('execd ended a process that still held the output: the end of the output may be missing.'),

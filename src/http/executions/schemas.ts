@@ -84,7 +84,10 @@ export const cacheUse = z
     mode: z.enum(CACHE_MODES).describe('How the execution uses the cache.'),
     key: z.string().nullable().describe('The cache key.'),
     scope: z.enum(CACHE_SCOPES).nullable().describe('The users who share the result.'),
-    ttl_s: z.number().nullable().describe('How long the result is kept, seconds; null: until it is evicted.'),
+    ttl_s: z
+      .number()
+      .nullable()
+      .describe('How long execd keeps the result, seconds; null: until it is evicted.'),
     status: z
       .enum(['hit', 'joined', 'miss', 'stored', 'bypass'])
       .describe(

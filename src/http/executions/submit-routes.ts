@@ -60,7 +60,7 @@ export function dryRunRoute(app: FastifyInstance, { engine, requests }: SubmitRo
       operationId: 'dryRunExecution',
       summary: 'Try an execution without submitting it',
       description:
-        'Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. Nothing is stored and nothing runs.',
+        'Returns whether execd would accept the request now, how it would begin, the policy that would apply, its cache key and its cost. execd stores and runs nothing.',
       tags: ['executions'],
       body: requests.spec,
       response: { 200: json('The effect of the request.', dryRun) },

@@ -118,7 +118,7 @@ export function keyRoutes(app: FastifyInstance, { keys, clock, onRevoked }: KeyR
     schema: {
       operationId: 'revokeKey',
       summary: 'Revoke an API key',
-      description: 'Ends the key at once and for good, with all of its open requests.',
+      description: 'Revokes the key at once, and ends all of its open requests.',
       tags,
       params: keyIdParams,
       response: { 200: json('The key.', apiKey) },

@@ -54,7 +54,7 @@ export const attachQuery = z.strictObject({
     .string()
     .regex(LOG_CURSOR, 'must be ATTEMPT.OFFSET, as cursor in a record of the log')
     .optional()
-    .describe('Send the output behind this position of the log. Default: from the beginning.'),
+    .describe('Send the output after this position of the log. Default: from the beginning.'),
 });
 
 /** What a client says over a WebSocket, beside its input. */

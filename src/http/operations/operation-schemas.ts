@@ -143,7 +143,7 @@ export const operationPolicy = z
     cache: z
       .strictObject({
         mode: cache.shape.mode.unwrap().describe('How executions use the cache.'),
-        ttl_s: z.number().describe('How long a result is kept, seconds; 0: until it is evicted.'),
+        ttl_s: z.number().describe('How long execd keeps a result, seconds; 0: until it is evicted.'),
         scope: cache.shape.scope
           .unwrap()
           .nullable()

@@ -110,7 +110,7 @@ export function storedOperationRoutes(app: FastifyInstance, stored: StoredOperat
       operationId: 'putOperation',
       summary: 'Put an operation',
       description:
-        'Defines an operation, or replaces the one of this name. It is kept over restarts. Accepted executions keep their definition. execd rejects a name of the operations file.',
+        'Defines an operation, or replaces the one of this name. The definition survives a restart. Accepted executions keep their definition. execd rejects a name of the operations file.',
       tags,
       params: nameParams,
       body: operationDefinition,

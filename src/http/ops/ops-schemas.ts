@@ -144,5 +144,5 @@ export const probe = z
   })
   .describe('Result of a probe.');
 export const flushed = z
-  .strictObject({ flushed: count.describe('How many counters were stored.') })
+  .strictObject({ flushed: count.describe('How many counters execd stored.') })
   .describe('The stored counters.');

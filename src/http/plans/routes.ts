@@ -104,7 +104,7 @@ function submitRoutes(app: FastifyInstance, { engine: { plans }, answers }: Rout
     schema: {
       operationId: 'validatePlan',
       summary: 'Check a plan without submitting it',
-      description: 'Returns every problem of the plan. Nothing is stored and nothing runs.',
+      description: 'Returns every problem of the plan. execd stores and runs nothing.',
       tags: ['plans'],
       body: planRequest,
       response: { 200: json('The result of the check.', planReport) },

@@ -72,7 +72,7 @@ export const schedule = z
     timezone: z.string().describe('Time zone of `cron`.'),
     overlap: z.enum(OVERLAPS).describe('The effect if the run before has not ended.'),
     misfire: z.enum(MISFIRES).describe('The effect of due times at which execd was down or late.'),
-    max_catch_up: count.describe('With `catch_up`: most missed due times that are made up for.'),
+    max_catch_up: count.describe('With `catch_up`: how many missed due times execd runs at most.'),
     jitter_ms: ms.describe('Each start is late by a part of this, milliseconds.'),
     max_runs: count.nullable().describe('Ends after this many runs; null: no limit.'),
     ends_at: time.nullable().describe('No run is due after this time; null: no limit.'),

@@ -76,7 +76,7 @@ function signalRoutes(app: FastifyInstance, { engine: { waits } }: WaitRoutesOpt
     schema: {
       operationId: 'listSignals',
       summary: 'List the signals of a plan',
-      description: 'Lists the signals that were sent to a plan, and the steps that they ended.',
+      description: 'Lists the signals of a plan, and the steps that they ended.',
       tags,
       params: plainParams,
       response: { 200: json('All of them.', signalList) },

@@ -186,7 +186,8 @@ function previewRoute(app: FastifyInstance, webhooks: Webhooks): void {
     schema: {
       operationId: 'previewWebhook',
       summary: 'Show the message that a webhook would send',
-      description: 'Evaluates `when` and `template` on an event, and returns the message. Nothing is sent.',
+      description:
+        'Evaluates `when` and `template` on an event, and returns the message. execd sends nothing.',
       ...one,
       body: previewBody,
       response: { 200: json('The message.', preview) },
@@ -210,7 +211,7 @@ function deliveryRoutes(app: FastifyInstance, webhooks: Webhooks): void {
     schema: {
       operationId: 'listDeliveries',
       summary: 'List the deliveries of a webhook, newest first',
-      description: 'Lists each event that was sent, or is waiting to be sent, with all attempts.',
+      description: 'Lists each event that execd has sent or will send, with all tries.',
       tags,
       params: idParams,
       querystring: deliveriesQuery,

@@ -40,10 +40,10 @@ export const webhook = z
     description: z.string().nullable().describe('The description of the request.'),
     events: z.array(z.enum(WEBHOOK_EVENT_TYPES)).describe('Events that are sent.'),
     result: withResult,
-    when: z.string().nullable().describe('The condition of the request; null: each event is sent.'),
+    when: z.string().nullable().describe('The condition of the request; null: execd sends each event.'),
     template: template
       .nullable()
-      .describe('The template of the request; null: events are sent as CloudEvents.'),
+      .describe('The template of the request; null: execd sends events as CloudEvents.'),
     kinds: z.array(z.enum(KINDS)).nullable().describe('Only these kinds; null: all.'),
     operation: z.string().nullable().describe('Only this operation; null: all.'),
     task_id: z.string().nullable().describe('Only this task_id; null: all.'),
