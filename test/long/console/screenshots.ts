@@ -27,7 +27,7 @@ const SHOWN: Record<string, typeof DESKTOP> = {
     submit: DESKTOP,
   },
   ...{ approvals: DESKTOP, approval: PHONE, schedules: DESKTOP, files: DESKTOP, why: PHONE, pauses: DESKTOP },
-  ...{ operations: DESKTOP, webhooks: DESKTOP, runners: DESKTOP, preview: PHONE },
+  ...{ operations: DESKTOP, webhooks: DESKTOP, runners: DESKTOP, halfway: DESKTOP },
 };
 
 /** The list with its plot is what the documents show of it. */
@@ -35,29 +35,33 @@ function pathOf({ name, path }: Screen): string {
   return name === 'executions' ? '/?plot=1' : path;
 }
 
-/** While its pages are open, things happen on the server. */
+/** Those that show what happens while they are open. */
+const LIVE = ['executions', 'live', 'system'];
+
+/** While its live pages are open, things happen on the server. */
 async function forDocuments(browser: Browser, server: Server, shown: Shown): Promise<void> {
   mkdirSync(OUT, { recursive: true });
   const screens = screensOf(shown).filter(({ name }) => name in SHOWN);
   for (const colorScheme of THEMES) {
-    const tabs = await Promise.all(
-      screens.map(async (screen) => {
-        const look = { colorScheme, viewport: SHOWN[screen.name] ?? DESKTOP };
-        return { screen, tab: await openTab(browser, server.url + pathOf(screen), look) };
-      }),
-    );
+    const opened = async (screen: Screen) => {
+      const look = { colorScheme, viewport: SHOWN[screen.name] ?? DESKTOP };
+      return { screen, tab: await openTab(browser, server.url + pathOf(screen), look) };
+    };
+    const live = await Promise.all(screens.filter(({ name }) => LIVE.includes(name)).map(opened));
     for (const _ of Array.from({ length: 8 })) {
       const command = 'echo "Compiling 214 modules"; sleep 0.8';
       await server.finished((await server.submit({ kind: 'shell', command })).id);
       await new Promise((resolve) => setTimeout(resolve, WHILE_MS / 8));
     }
-    for (const { screen, tab } of tabs) {
+    const drawn = async ({ screen, tab }: Awaited<ReturnType<typeof opened>>) => {
       await tab.page.bringToFront();
       await tab.page.locator(screen.ready).first().waitFor();
       await screen.act?.(tab.page);
       await tab.page.screenshot({ path: join(OUT, `${screen.name}-${colorScheme}.png`) });
       await tab.close();
-    }
+    };
+    for (const one of live) await drawn(one);
+    for (const screen of screens) if (!LIVE.includes(screen.name)) await drawn(await opened(screen));
   }
 }
 
