@@ -8,15 +8,25 @@ import type { BlobPieces } from '../domain/ports/blob-pieces.ts';
 import type { Blobs } from '../domain/ports/blobs.ts';
 import type { EngineDeps } from '../engine/engine.ts';
 
+function directoryOf({ EXECUTION_FILE_DIR: dir, EXECUTION_DATA_DIR: data }: Config): string {
+  return dir === undefined ? join(resolve(data), 'files') : resolve(dir);
+}
+
 /** In a directory; with a store that servers share, in that store, unless the operator names a directory. */
 function blobsOf(config: Config, pieces: BlobPieces | undefined): Blobs {
-  const { EXECUTION_FILE_DIR: dir } = config;
-  const inDir = new FileBlobs(
-    dir === undefined ? join(resolve(config.EXECUTION_DATA_DIR), 'files') : resolve(dir),
-  );
+  const dir = directoryOf(config);
+  const inDir = new FileBlobs(dir);
   if (pieces === undefined) return inDir;
   const inStore = new SharedBlobs({ pieces, before: inDir });
-  return dir === undefined ? inStore : new DirectoryBlobs(resolve(dir), { pieces, inStore });
+  return config.EXECUTION_FILE_DIR === undefined ? inStore : new DirectoryBlobs(dir, { pieces, inStore });
+}
+
+/** All places that may have bytes of files while no server moves them; new ones go to the first. */
+export function filePlaces(config: Config, pieces: BlobPieces | undefined): [Blobs, ...Blobs[]] {
+  const inDir = new FileBlobs(directoryOf(config));
+  if (pieces === undefined) return [inDir];
+  const inStore = new SharedBlobs({ pieces, before: inDir });
+  return config.EXECUTION_FILE_DIR === undefined ? [inStore, inDir] : [inDir, inStore];
 }
 
 export function filesOf(config: Config, pieces: BlobPieces | undefined): EngineDeps['files'] {

@@ -1,7 +1,11 @@
 // A store that moves: from the data directory to PostgreSQL and back, with everything in it.
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { filePlaces } from '../../src/app/files.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { BlobPieces } from '../../src/domain/ports/blob-pieces.ts';
 import type { StoreFilling, StoreReading } from '../../src/domain/ports/transfer.ts';
 import { type End, exportStore } from '../../src/import/export-store.ts';
 import { importStore } from '../../src/import/import-store.ts';
@@ -107,17 +111,36 @@ async function looks(s: Service): Promise<Record<string, unknown>> {
   return seen;
 }
 
-async function exported(reading: Promise<StoreReading> | StoreReading): Promise<string> {
+/** Where the files of a store are: in its database, else below its data directory. */
+const placesOf = (dir: string, pieces?: BlobPieces) =>
+  filePlaces(loadConfig({ EXECUTION_DATA_DIR: dir }), pieces);
+
+/** With the bytes of files, if the directory of the store is given. */
+async function exported(
+  reading: Promise<StoreReading> | StoreReading,
+  dir: string | null = null,
+): Promise<string> {
   const one = await reading;
   let text = '';
   const head = { version: '1', id: crypto.randomUUID(), at: '2026-01-01T00:00:00Z' };
-  await exportStore(one, head, async (piece) => void (text += piece));
-  await one.close();
+  const places = dir === null ? null : placesOf(dir, one.pieces);
+  try {
+    await exportStore(one, head, async (piece) => void (text += piece), places);
+  } finally {
+    await one.close();
+  }
   return text;
 }
 
-async function imported(text: string, filling: Promise<StoreFilling> | StoreFilling, failsAfter = Infinity) {
+async function imported(
+  text: string,
+  filling: Promise<StoreFilling> | StoreFilling,
+  failsAfter = Infinity,
+  dir = '/nowhere',
+) {
   const one = await filling;
+  const [place] = placesOf(dir, one.pieces);
+  if (dir !== '/nowhere' && one.pieces === undefined) await place.prepare(true);
   try {
     async function* bytes() {
       // Pieces end in the middle of lines and of characters.
@@ -127,7 +150,7 @@ async function imported(text: string, filling: Promise<StoreFilling> | StoreFill
         yield all.subarray(at, at + 1001);
       }
     }
-    return await importStore(linesOf(bytes()), one);
+    return await importStore(linesOf(bytes()), one, place);
   } finally {
     await one.close();
   }
@@ -273,4 +296,97 @@ t.test('what is no whole export, or does not fit, is refused by name', async (t)
   await refused(await exported(sqlite.readStore(s.dataDir)), /holds part of another export/, half);
   const column = text.replace('["labels",{', '["labels",{"x) --":1,');
   if (column !== text) await refused(column, /is not the name of a column/);
+});
+
+const MEGABYTE = 1_000_000;
+
+/** Bytes of different kinds: an upload of more than one piece, what it became in an execution, an empty one. */
+async function fillFiles(s: Service): Promise<Record<string, string>> {
+  const upload = async (bytes: Buffer) => {
+    const headers = { 'content-type': 'application/octet-stream' };
+    const response = await fetch(`${s.url}/v1/uploads`, {
+      method: 'POST',
+      headers,
+      body: new Uint8Array(bytes),
+    });
+    return ((await response.json()) as { id: string }).id;
+  };
+  const large = await upload(Buffer.from(Array.from({ length: MEGABYTE }, (_, i) => (i * i) % 251)));
+  const empty = await upload(Buffer.alloc(0));
+  const { id } = await s.run(
+    shell('cp in.bin out.bin; echo made > made.txt', {
+      files: { 'in.bin': { upload: large }, 'none.bin': { upload: empty } },
+      artifacts: ['out.bin', 'made.txt'],
+    }),
+  );
+  return {
+    'out.bin': `/v1/executions/${id}/artifacts/out.bin`,
+    'made.txt': `/v1/executions/${id}/artifacts/made.txt`,
+  };
+}
+
+async function readAll(s: Service, paths: Record<string, string>): Promise<Record<string, string>> {
+  const seen: Record<string, string> = {};
+  for (const [name, path] of Object.entries(paths)) {
+    const response = await fetch(s.url + path);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    seen[name] = `${response.status} ${createHash('sha256').update(bytes).digest('hex')}`;
+  }
+  return seen;
+}
+
+t.test('the bytes of files move with a store to PostgreSQL and back', async (t) => {
+  const [dir, other, url] = [tempDir(t), tempDir(t), await cluster.database()];
+  const first = await service(t, { EXECUTION_DATA_DIR: dir });
+  const paths = await fillFiles(first);
+  const before = await readAll(first, paths);
+  const text = await exported(sqlite.readStore(dir), dir);
+  await first.stop();
+  t.match(before['out.bin'], /^200 /);
+  t.match(endOf(text).files, { files: 3, missing: 0 });
+  t.ok(Math.max(...text.split('\n').map(({ length }) => length)) < 400_000, 'no line needs much memory');
+
+  await t.rejects(imported(text, postgres.fillStore(url), text.length - 500_000), /cut off/);
+  t.match(await imported(text, postgres.fillStore(url)), { files: { files: 3, missing: 0 } });
+  const second = await service(t, { EXECUTION_DATABASE_URL: url, EXECUTION_DATA_DIR: tempDir(t) });
+  t.same(await readAll(second, paths), before, 'in PostgreSQL, with nothing in the data directory');
+  const back = await exported(postgres.readStore(url), tempDir(t));
+  await second.stop();
+  t.same(endOf(back).files, endOf(text).files);
+
+  await imported(back, sqlite.fillStore(other), Infinity, other);
+  const third = await service(t, { EXECUTION_DATA_DIR: other });
+  t.same(await readAll(third, paths), before, 'in a directory again');
+});
+
+t.test('bytes of files that are damaged, cut out or gone are told by name', async (t) => {
+  const dir = tempDir(t);
+  const s = await service(t, { EXECUTION_DATA_DIR: dir });
+  await fillFiles(s);
+  await s.stop();
+  const text = await exported(sqlite.readStore(dir), dir);
+  const refused = (given: string, message: RegExp) => {
+    const to = tempDir(t);
+    return t.rejects(imported(given, sqlite.fillStore(to), Infinity, to), { message });
+  };
+  const lines = text.trimEnd().split('\n');
+  const pieces = lines.filter((line) => line.startsWith('["bytes"'));
+  const [first = '', second = ''] = pieces.filter((line) => line.length > 100_000);
+  const without = (...gone: string[]) => lines.filter((line) => !gone.includes(line)).join('\n');
+  await refused(text.replace(first, first.replace(/"bytes":"..../, '"bytes":"AAAA')), /have another digest/);
+  await refused(without(second), /continue at \d+, not at \d+/);
+  await refused(without(...pieces), /the export has 0 files with 0 bytes instead of 3/);
+  await refused(text.replace(first, '["bytes",{"digest":"x"}]'), /is not a piece of a file/);
+  const row = lines.find((line) => line.startsWith('["meta"')) ?? '';
+  await refused(text.replace(first, `${first}\n${row}`), /a row comes after the files/);
+
+  const [{ digest }] = [JSON.parse(first)[1] as { digest: string }];
+  const path = join(dir, 'files', digest.slice(0, 2), digest);
+  writeFileSync(path, 'other bytes');
+  await t.rejects(exported(sqlite.readStore(dir), dir), /is damaged: its bytes have another digest/);
+  rmSync(path);
+  const lacking = await exported(sqlite.readStore(dir), dir);
+  t.match(endOf(lacking).files, { files: 2, missing: 1 });
+  const to = tempDir(t);
+  t.match(await imported(lacking, sqlite.fillStore(to), Infinity, to), { files: { missing: 1 } });
 });

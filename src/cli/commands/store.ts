@@ -8,7 +8,7 @@ stop the server, then:
   $ execd export moved.ndjson
   $ EXECUTION_DATABASE_URL=postgres://… execd import store moved.ndjson
 
-An export holds secrets of webhooks and what was submitted: only you can read the file. Logs and files stay in EXECUTION_DATA_DIR.
+An export holds secrets of webhooks and what was submitted: only you can read the file. Logs stay in EXECUTION_DATA_DIR.
 `;
 
 type End = (code: number) => void;
@@ -19,10 +19,13 @@ export function storeCommands(program: Command, end: End): void {
     .argument('<file>', 'file to write, or - for standard output')
     .summary('write all that the store keeps to a file')
     .description(
-      'Writes executions, events, API keys, accounts, schedules, webhooks and all else in the store, as of one moment.',
+      'Writes executions, events, API keys, accounts, schedules, webhooks and all else in the store, as of one moment, then the bytes of uploads, inputs and artifacts.',
     )
+    .option('--no-files', 'leave out the bytes of uploads, inputs and artifacts')
     .addHelpText('after', MOVING)
-    .action(async (file: string) => end(await onStore(['export', file])));
+    .action(async (file: string, { files }: { files: boolean }) =>
+      end(await onStore(['export', file, ...(files ? [] : ['--no-files'])])),
+    );
   // The command that gathers all that comes in.
   const imports = program.commands.find((one) => one.name() === 'import') ?? program.command('import');
   imports

@@ -1,6 +1,8 @@
 // Moves all that a store keeps to another store, row by row: both stores have the same tables, as far as they are named here.
 // What a store derives of them (counters, indexes of its own) is not moved: the other one derives it again.
 
+import type { BlobPieces } from './blob-pieces.ts';
+
 export type Value = string | number | null;
 export type Row = Readonly<Record<string, Value>>;
 
@@ -72,6 +74,10 @@ export interface StoreReading {
   readonly lastNumbers: LastNumbers;
   /** In pieces, in the order of its key. */
   rows(table: Table): AsyncIterable<readonly Row[]>;
+  /** Digests of all files, in order. */
+  digests(): AsyncIterable<readonly string[]>;
+  /** Bytes of files that are in the store; left out: none can be. */
+  pieces?: BlobPieces;
   close(): Promise<void>;
 }
 
@@ -86,6 +92,10 @@ export interface StoreFilling {
   put(table: Table, rows: readonly Row[]): Promise<void>;
   /** What is stored, for comparison. */
   rows(table: Table): AsyncIterable<readonly Row[]>;
+  /** Digests of all files, in order. */
+  digests(): AsyncIterable<readonly string[]>;
+  /** Where bytes of files can be in the store; left out: nowhere. */
+  pieces?: BlobPieces;
   /** Derives what is not moved, and lets servers open the store. */
   finish(last: LastNumbers): Promise<void>;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 // All that the store in PostgreSQL keeps, to be moved to another store, or from one.
+import type { BlobPieces } from '../../domain/ports/blob-pieces.ts';
 import { StoreError } from '../../domain/ports/store.ts';
 import {
   copied,
@@ -15,6 +16,7 @@ import {
   TRANSFERRED,
 } from '../../domain/ports/transfer.ts';
 import type { ExecutionRow } from '../rows.ts';
+import { PostgresBlobs } from './blobs.ts';
 import { executionStatements } from './changes.ts';
 import { EXECUTION_ROWS } from './columns.ts';
 import { type Connection, Database, type Value } from './database.ts';
@@ -28,6 +30,9 @@ import { LOCK } from './writer.ts';
 
 /** Rows that are read at once. */
 const PIECE = 500;
+const DIGESTS = `SELECT digest FROM execd.blobs WHERE refs > 0 AND digest > $1 ORDER BY digest LIMIT ${PIECE}`;
+/** The first one is 1. */
+const NO_EPOCH = 0;
 const NOT_OWN = `name NOT IN (${OWN_META.map((name) => `'${name}'`).join(', ')})`;
 const STEPS = 'SELECT max(step) AS known FROM execd.migrations';
 const PUT_MARK = `INSERT INTO execd.meta (name, value) VALUES ('import', $1)
@@ -66,6 +71,8 @@ export async function readStore(url: string): Promise<StoreReading> {
       kind: 'postgres',
       lastNumbers,
       rows: (table) => copied(table, rowsOf(connection, table)),
+      digests: () => digestsOf(connection),
+      pieces: piecesOf(connection),
       close,
     };
   });
@@ -104,10 +111,12 @@ export async function opened<T>(
 class Filling implements StoreFilling {
   readonly #connection: Connection;
   readonly #types = new Map<Table, Map<string, string>>();
+  readonly pieces: BlobPieces;
   readonly close: () => Promise<void>;
 
   constructor(connection: Connection, close: () => Promise<void>) {
     this.#connection = connection;
+    this.pieces = piecesOf(connection);
     this.close = close;
   }
 
@@ -147,6 +156,10 @@ class Filling implements StoreFilling {
 
   rows(table: Table): AsyncIterable<readonly Row[]> {
     return inTransaction(this.#connection, rowsOf(this.#connection, table));
+  }
+
+  digests(): AsyncIterable<readonly string[]> {
+    return digestsOf(this.#connection);
   }
 
   async finish(last: LastNumbers): Promise<void> {
@@ -197,6 +210,19 @@ class Filling implements StoreFilling {
       await this.#connection.send('ROLLBACK').catch(() => undefined);
       throw storeError('Cannot write to the database', error);
     }
+  }
+}
+
+/** The bytes of files as this connection sees them; no server holds them. */
+const piecesOf = (connection: Connection): BlobPieces =>
+  new PostgresBlobs({ read: (text, values) => connection.query(text, values) }, () => NO_EPOCH);
+
+async function* digestsOf(connection: Connection): AsyncGenerator<readonly string[]> {
+  for (let after = ''; ;) {
+    const rows = await connection.query<{ digest: string }>(DIGESTS, [after]);
+    if (rows.length === 0) return;
+    yield rows.map(({ digest }) => digest);
+    after = rows.at(-1)?.digest ?? '';
   }
 }
 

@@ -33,6 +33,7 @@ const PUT_MARK = `INSERT INTO meta (name, value) VALUES ('import', ?)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
 /** An older export has the leases as they were in its store. */
 const END_LEASES = 'UPDATE epochs SET until = 0 WHERE until IS NOT 0';
+const DIGESTS = `SELECT digest FROM blobs WHERE refs > 0 AND digest > ? ORDER BY digest LIMIT ${PIECE}`;
 const SET_LAST = 'INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)';
 
 /** @throws StoreError when there is no store, or one of another version that a server uses */
@@ -52,6 +53,7 @@ export function readStore(dataDir: string): StoreReading {
     return {
       ...{ kind: 'sqlite', lastNumbers },
       rows: (table) => copied(table, rowsOf(db, table)),
+      digests: () => digestsOf(db),
       close: async () => close(db, release),
     };
   } catch (error) {
@@ -134,6 +136,10 @@ class Filling implements StoreFilling {
     return rowsOf(this.#db, table);
   }
 
+  digests(): AsyncIterable<readonly string[]> {
+    return digestsOf(this.#db);
+  }
+
   async finish(last: LastNumbers): Promise<void> {
     transaction(this.#db, () => {
       for (const [name, n] of [
@@ -191,6 +197,16 @@ async function* rowsOf(db: DatabaseSync, table: Table): AsyncGenerator<readonly 
     rows = [];
   }
   if (rows.length > 0) yield rows;
+}
+
+async function* digestsOf(db: DatabaseSync): AsyncGenerator<readonly string[]> {
+  const page = db.prepare(DIGESTS);
+  for (let after = ''; ;) {
+    const digests = page.all(after).map(({ digest }) => digest as string);
+    if (digests.length === 0) return;
+    yield digests;
+    after = digests.at(-1) as string;
+  }
 }
 
 function lastOf(db: DatabaseSync): LastNumbers {
