@@ -315,7 +315,10 @@ async function fillFiles(s: Service): Promise<Record<string, string>> {
   const empty = await upload(Buffer.alloc(0));
   const { id } = await s.run(
     shell('cp in.bin out.bin; echo made > made.txt', {
-      files: { 'in.bin': { upload: large }, 'none.bin': { upload: empty } },
+      files: [
+        { path: 'in.bin', upload: large },
+        { path: 'none.bin', upload: empty },
+      ],
       artifacts: ['out.bin', 'made.txt'],
     }),
   );
