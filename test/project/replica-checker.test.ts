@@ -2,7 +2,7 @@
 import t from 'tap';
 import { type Followed, type History, PRINTED, problemsOf, type Shown } from '../long/replicas/checker.ts';
 
-const ATTEMPT = { started_at: '2026-01-01T00:00:00Z', finished_at: '2026-01-01T00:00:01Z' };
+const ATTEMPT = { started_at: '2026-01-01T00:00:00Z', ended_at: '2026-01-01T00:00:01Z' };
 
 function shown(id: string, more: Partial<Shown> = {}): Shown {
   return {

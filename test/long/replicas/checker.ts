@@ -17,7 +17,7 @@ export interface Shown {
   labels: Readonly<Record<string, string>>;
   outcome: { cause: string } | null;
   error: { type: string; fault: string } | null;
-  attempts: readonly { number: number; started_at: string | null; finished_at: string | null }[];
+  attempts: readonly { number: number; started_at: string | null; ended_at: string | null }[];
   cache: { status: string } | null;
   cost: { charged: number | null } | null;
 }
@@ -222,7 +222,7 @@ function* ofJoins({ executions }: History): Generator<string> {
       .map(([run, { attempts }]) => ({
         run,
         from: Date.parse(attempts[0]?.started_at ?? ''),
-        to: Date.parse(attempts.at(-1)?.finished_at ?? ''),
+        to: Date.parse(attempts.at(-1)?.ended_at ?? ''),
       }))
       .sort((a, b) => a.from - b.from);
     for (const [i, { run, from }] of spans.entries()) {
