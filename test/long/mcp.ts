@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CallToolResult, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { execa } from 'execa';
 import { until, withArgument } from '../helpers/processes.ts';
@@ -50,7 +50,7 @@ async function work(agent: Client, way: string, mark: string): Promise<void> {
   const go = join(dir, mark);
   const seen: (string | undefined)[] = [];
   const command = `echo first; until [ -e ${go} ]; do sleep 0.02; done; echo second >&2; seq 1 20000; exit 3`;
-  const result = (await agent.callTool(
+  const result = await agent.callTool(
     { name: 'run_command', arguments: { command } },
     {
       onprogress({ message }) {
@@ -58,7 +58,7 @@ async function work(agent: Client, way: string, mark: string): Promise<void> {
         if (message === 'first') writeFileSync(go, '');
       },
     },
-  )) as CallToolResult;
+  );
   const {
     status,
     exit_code: code,

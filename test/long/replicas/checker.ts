@@ -174,7 +174,7 @@ function* ofKnown(one: Shown, lines: readonly string[]): Generator<string> {
     if (!numbers.includes(number) && one.labels.kind !== 'joined')
       yield `${one.id} wrote ${line}, and has no such attempt`;
   }
-  if (one.cost !== null && one.cost.charged === null) yield `${one.id} is not charged`;
+  if (one.cost?.charged === null) yield `${one.id} is not charged`;
 }
 
 function* ofPlan({ id, status, after, steps }: PlanRun, lines: readonly string[]): Generator<string> {

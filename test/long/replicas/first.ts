@@ -58,7 +58,7 @@ export async function frozenLongerThanItsLease(world: World): Promise<void> {
   const at = items.find(({ slots }) => slots.process.executions.includes(id))?.name ?? '';
   const replica = world.replicas.find(({ name }) => name === at);
   check(replica !== undefined, `it runs at ${at}`);
-  if (replica === undefined || replica.server === null) return;
+  if (!replica?.server) return;
   const { server } = replica;
   replica.isFrozen = true;
   process.kill(server.pid, 'SIGSTOP');

@@ -199,18 +199,19 @@ export class Load {
     const giveUpAt = Date.now() + GIVE_UP_MS;
     let output = '';
     let cursor = '';
-    let hasEnded = false;
+    let cause: string | undefined;
+    const hasEnded = () => cause !== undefined;
     const take = (line: string) => {
       if (line === '') return;
       const one = JSON.parse(line) as { text?: string; cursor: string; cause?: string };
       output += one.text ?? '';
       cursor = `&cursor=${one.cursor}`;
-      hasEnded = one.cause !== undefined;
+      cause = one.cause;
     };
-    while (!hasEnded && Date.now() < giveUpAt) {
+    while (!hasEnded() && Date.now() < giveUpAt) {
       const path = `/v1/executions/${id}/logs?format=ndjson&follow=true${cursor}`;
       await this.#world.stream(path, random, take, GIVE_UP_MS);
-      if (!hasEnded) await pause(random(200));
+      if (!hasEnded()) await pause(random(200));
     }
     return output;
   }
@@ -225,7 +226,8 @@ export class Load {
       if (line.startsWith('event: ')) name = line.slice(7);
       if (line.startsWith('id: ')) next = line.slice(4);
       if (!line.startsWith('data: ') || name === 'problem') return;
-      const { sequence, type, phase, attempt } = JSON.parse(line.slice(6)) as Event;
+      const { sequence, type, phase, attempt } = JSON.parse(line.slice(6)) as Partial<Event> &
+        Omit<Event, 'sequence'>;
       if (sequence === undefined) return;
       events.push({ sequence, type, phase, attempt });
       after = `?after=${next}`;

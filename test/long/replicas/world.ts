@@ -106,7 +106,9 @@ export class World {
 
   /** Starts a server again and again. One that cannot start now, without its database or before its lease is over, is tried again. */
   async #live(replica: Replica, env: Record<string, string>): Promise<void> {
-    while (this.#isOpen) {
+    const isOpen = () => this.#isOpen;
+    const wasHit = () => replica.isHit;
+    while (isOpen()) {
       const server = await startServer(env).catch(() => null);
       if (server === null) {
         await pause(PAUSE_MS);
@@ -115,10 +117,10 @@ export class World {
       replica.isHit = false;
       replica.server = server;
       // All was ended while this one was starting.
-      if (!this.#isOpen) await server.stop();
+      if (!isOpen()) await server.stop();
       const code = await server.ended;
       replica.server = null;
-      if (!replica.isHit && this.#isOpen) this.ownEnds[`${code}`] = (this.ownEnds[`${code}`] ?? 0) + 1;
+      if (!wasHit() && isOpen()) this.ownEnds[`${code}`] = (this.ownEnds[`${code}`] ?? 0) + 1;
     }
   }
 
@@ -187,10 +189,10 @@ export class World {
       const response = await fetch(url + path, { signal: AbortSignal.timeout(patienceMs) });
       if (response.status >= 400 && response.status < 500)
         throw new Refused(`GET ${path}: ${response.status} ${await response.text()}`);
-      if (response.status !== 200 || response.body === null) return void (await response.body?.cancel());
+      if (response.status !== 200 || response.body === null) return await response.body?.cancel();
       const decoder = new TextDecoder();
       let rest = '';
-      for await (const piece of response.body) {
+      for await (const piece of response.body as AsyncIterable<Uint8Array>) {
         const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) onLine(line);
@@ -203,7 +205,7 @@ export class World {
   /** Ends all; what is alive afterwards should not be. */
   async close(): Promise<void> {
     this.#isOpen = false;
-    await Promise.all(this.replicas.map(({ server }) => server?.stop()));
+    await Promise.all(this.replicas.map(async ({ server }) => server?.stop()));
     await Promise.all(this.#lives);
     for (const end of this.#ending) await end();
   }
