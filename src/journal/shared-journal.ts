@@ -9,7 +9,7 @@ import type { Clock } from '../domain/ports/clock.ts';
 import type { LogFile, LogNews, LogPiece, SharedLogs } from '../domain/ports/shared-logs.ts';
 import { INDEX_ENDING, LOG_ENDING } from './journal-format.ts';
 import { FileJournal, journalPath } from './reader.ts';
-import { LogShipping } from './shipping.ts';
+import { LogShipping, shipRest } from './shipping.ts';
 
 export interface SharedJournalDeps {
   /** Directory of the own logs, and one for those of others, which is emptied at the start. */
@@ -123,6 +123,11 @@ export class SharedJournal implements Journal {
     });
     this.#shipping.set(key, shipping);
     return shipping;
+  }
+
+  shipRest(name: AttemptName): Promise<void> {
+    const { logs, dir } = this.#deps;
+    return shipRest(name, journalPath(dir, name), logs);
   }
 
   /** Another server, or this one, says something of logs. */

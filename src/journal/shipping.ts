@@ -131,10 +131,10 @@ export class LogShipping implements Shipping {
 
   /** Ships what has been written since; false when that failed. What the index covers is there with it, or before it. */
   async #shipMore(): Promise<boolean> {
-    const { name, logs, isFollowed, shipped } = this.#deps;
+    const { name, path, logs, isFollowed, shipped } = this.#deps;
     try {
       let isMore = false;
-      for await (const pieces of this.#pieces()) {
+      for await (const pieces of piecesFrom(path, this.#sizes)) {
         await logs.append(name, pieces);
         for (const { file, bytes } of pieces) this.#sizes[file] += bytes.length;
         isMore = true;
@@ -146,36 +146,48 @@ export class LogShipping implements Shipping {
       return false;
     }
   }
+}
 
-  async *#pieces(): AsyncGenerator<NamedPiece[]> {
-    const { path } = this.#deps;
-    const index = await fileOf(path, 'index');
-    if (index === null) return;
-    let log: FileHandle | null = null;
-    try {
-      // The index first: all that it covers then is in the log.
-      const ends = { index: (await index.stat()).size, log: 0 };
-      log = await fileOf(path, 'log');
-      if (log !== null) ends.log = (await log.stat()).size;
-      let pieces: NamedPiece[] = [];
-      for (const file of FILES) {
-        const handle = file === 'log' ? log : index;
-        for (let at = this.#sizes[file]; handle !== null && at < ends[file];) {
-          const bytes = Buffer.alloc(Math.min(PIECE_BYTES, ends[file] - at));
-          const { bytesRead } = await handle.read(bytes, 0, bytes.length, at);
-          if (bytesRead === 0) return;
-          pieces.push({ file, at, bytes: bytes.subarray(0, bytesRead) });
-          at += bytesRead;
-          if (pieces.length < MOST_PIECES) continue;
-          yield pieces;
-          pieces = [];
-        }
+/** Ships what is in the files of a log that nobody writes any more. Rejects with a `StoreError`. */
+export async function shipRest(
+  name: AttemptName,
+  path: string,
+  logs: Pick<SharedLogs, 'append' | 'sizes'>,
+): Promise<void> {
+  for await (const pieces of piecesFrom(path, await logs.sizes(name))) await logs.append(name, pieces);
+}
+
+/** What the files of a log have beyond these sizes. */
+async function* piecesFrom(
+  path: string,
+  sizes: Readonly<Record<LogFile, number>>,
+): AsyncGenerator<NamedPiece[]> {
+  const index = await fileOf(path, 'index');
+  if (index === null) return;
+  let log: FileHandle | null = null;
+  try {
+    // The index first: all that it covers then is in the log.
+    const ends = { index: (await index.stat()).size, log: 0 };
+    log = await fileOf(path, 'log');
+    if (log !== null) ends.log = (await log.stat()).size;
+    let pieces: NamedPiece[] = [];
+    for (const file of FILES) {
+      const handle = file === 'log' ? log : index;
+      for (let at = sizes[file]; handle !== null && at < ends[file];) {
+        const bytes = Buffer.alloc(Math.min(PIECE_BYTES, ends[file] - at));
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, at);
+        if (bytesRead === 0) return;
+        pieces.push({ file, at, bytes: bytes.subarray(0, bytesRead) });
+        at += bytesRead;
+        if (pieces.length < MOST_PIECES) continue;
+        yield pieces;
+        pieces = [];
       }
-      if (pieces.length > 0) yield pieces;
-    } finally {
-      await index.close();
-      await log?.close();
     }
+    if (pieces.length > 0) yield pieces;
+  } finally {
+    await index.close();
+    await log?.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { LOCAL_CALLER } from '../../src/domain/spec/access.ts';
 import { RefusedError } from '../../src/domain/errors.ts';
 import { type Store, StoreError } from '../../src/domain/ports/store.ts';
 import type { Group, GroupResult } from '../../src/domain/ports/group.ts';
+import type { AttemptName } from '../../src/domain/ports/runner.ts';
 import { engineWorld } from '../helpers/engine-world.ts';
 import type { FakeAttempt } from '../helpers/fake-runner.ts';
 import { heard } from '../helpers/heard.ts';
@@ -269,6 +270,41 @@ t.test('after a restart of the machine nothing is taken for unstarted', async (t
   t.match(await second.get(id), { outcome: { cause: 'lost', detail: 'reboot' } });
   t.same(second.runner.swept, [{ runId: id, attempt: 1 }], 'its processes were looked for first');
 });
+
+t.test(
+  'what an attempt has written that ended with its server is read everywhere before it is over',
+  async (t) => {
+    const first = await engineWorld(t);
+    const { id } = await first.submit();
+    await first.engine.close();
+    const order: string[] = [];
+    const noting = (store: Store): Store =>
+      new Proxy(store, {
+        get(target, name) {
+          const value = Reflect.get(target, name) as unknown;
+          if (name !== 'commit') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+          return (groups: readonly Group[], by?: number) => {
+            order.push(...groups.flat().map(({ type }) => type));
+            return target.commit(groups, by);
+          };
+        },
+      });
+    const { dir, clock, journal } = first;
+    const shipRest = async ({ runId, attempt }: AttemptName) => void order.push(`${runId} ${attempt}`);
+    const shared = new Proxy(journal, {
+      get(target, name) {
+        if (name === 'shipRest') return shipRest;
+        // It has begun to write.
+        if (name === 'exists') return async () => true;
+        const value = Reflect.get(target, name) as unknown;
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const second = await engineWorld(t, { dir, clock, wrap: noting, deps: { journal: shared } });
+    t.match(await second.get(id), { outcome: { cause: 'lost', detail: 'server_crash' } });
+    t.same(order.slice(0, 2), [`${id} 1`, 'settle']);
+  },
+);
 
 t.test('a listener that throws breaks nothing', async (t) => {
   const { engine, runner, submit, get, log } = await engineWorld(t);

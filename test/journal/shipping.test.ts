@@ -1,9 +1,10 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { NamedPiece } from '../../src/domain/ports/shared-logs.ts';
+import type { AttemptName } from '../../src/domain/ports/runner.ts';
+import type { LogFile, NamedPiece } from '../../src/domain/ports/shared-logs.ts';
 import { encodeRecords, INDEX_MAGIC } from '../../src/journal/journal-format.ts';
-import { LogShipping } from '../../src/journal/shipping.ts';
+import { LogShipping, shipRest } from '../../src/journal/shipping.ts';
 import { newExecution } from '../helpers/records.ts';
 import { fakeClock } from '../helpers/clock.ts';
 import { until } from '../helpers/processes.ts';
@@ -15,16 +16,17 @@ function world(t: Test) {
   const is = { followed: false, failing: false, told: 0, ended: 0, appended: 0 };
   const shipped: NamedPiece[] = [];
   const giveUp = new AbortController();
-  const shipping = new LogShipping({
-    ...{ path, clock, signal: giveUp.signal, name: { runId: newExecution().id, attempt: 1 } },
-    logs: {
-      append: (_, pieces) => {
-        is.appended += 1;
-        if (is.failing) return Promise.reject(new Error('it is away'));
-        shipped.push(...pieces);
-        return Promise.resolve();
-      },
+  const name = { runId: newExecution().id, attempt: 1 };
+  const logs = {
+    append: (_: AttemptName, pieces: readonly NamedPiece[]) => {
+      is.appended += 1;
+      if (is.failing) return Promise.reject(new Error('it is away'));
+      shipped.push(...pieces);
+      return Promise.resolve();
     },
+  };
+  const shipping = new LogShipping({
+    ...{ path, clock, signal: giveUp.signal, name, logs },
     isFollowed: () => is.followed,
     shipped: () => (is.told += 1),
     ended: () => (is.ended += 1),
@@ -32,7 +34,7 @@ function world(t: Test) {
   t.teardown(() => giveUp.abort());
   let [isNew, offset] = [true, 0];
   return {
-    ...{ clock, shipping, is, shipped, giveUp },
+    ...{ clock, shipping, is, shipped, giveUp, name, path, logs },
     write(text: string) {
       const bytes = Buffer.from(text);
       appendFileSync(`${path}.log`, bytes);
@@ -108,4 +110,26 @@ t.test('the end of a server gives it up', async (t) => {
   t.equal(is.ended, 1);
   shipping.grew();
   t.equal(is.appended, 1, 'it was tried once more');
+});
+
+t.test('what was lost on the way when a server ended is shipped from its files', async (t) => {
+  const { shipping, is, shipped, write, text, giveUp, name, path, logs } = world(t);
+  write('one ');
+  is.followed = true;
+  shipping.followed();
+  await until('the first is shipped', () => text() === 'one ');
+  giveUp.abort();
+  write('two ');
+  write('three');
+  const sizeOf = (file: LogFile) =>
+    shipped.filter((piece) => piece.file === file).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const rest = { ...logs, sizes: async () => ({ log: sizeOf('log'), index: sizeOf('index') }) };
+  await shipRest(name, path, rest);
+  t.equal(text(), 'one two three');
+  const before = is.appended;
+  await shipRest(name, path, rest);
+  t.equal(is.appended, before, 'nothing is sent twice');
+  is.failing = true;
+  write('four');
+  await t.rejects(shipRest(name, path, rest), { message: 'it is away' });
 });

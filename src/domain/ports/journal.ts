@@ -70,6 +70,11 @@ export interface Journal {
   remove(name: AttemptName): Promise<void>;
   /** Lets others read the log of an attempt that begins here, until the signal aborts. Left out: nobody else reads it. */
   ship?(name: AttemptName, signal: AbortSignal): Shipping;
+  /**
+   * Lets others read what an attempt of this server has written whose server ended before it could ship it. Rejects with a
+   * `StoreError`. Left out: nobody else reads it.
+   */
+  shipRest?(name: AttemptName): Promise<void>;
   /** All logs that are there, in batches. */
   all(): AsyncIterable<AttemptName[]>;
 }

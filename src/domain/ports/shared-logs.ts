@@ -28,6 +28,8 @@ export interface SharedLogs {
   /** The pieces of a file from an offset on, in order. `isAll`: these are all that are stored now. */
   read(name: AttemptName, file: LogFile, from: number): Promise<{ pieces: LogPiece[]; isAll: boolean }>;
   has(name: AttemptName): Promise<boolean>;
+  /** How many bytes of each file are stored. */
+  sizes(name: AttemptName): Promise<Record<LogFile, number>>;
   /** Of these, those that have more bytes in their index than is known. */
   grown(known: readonly { name: AttemptName; size: number }[]): Promise<AttemptName[]>;
   remove(name: AttemptName): Promise<void>;

@@ -41,6 +41,8 @@ export async function recover(deps: RecoveryDeps, isStart: boolean): Promise<voi
       startedAt: attempt.startedAt,
       detail,
     } as const;
+    // Its log is read by all servers, and after this commit it has ended.
+    if (isOwn) await deps.journal.shipRest?.({ runId: execution.runId, attempt: attempt.number });
     groups.push(await interruptedGroup(execution, interruption, deps));
   }
   if (groups.length === 0) return;

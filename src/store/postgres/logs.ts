@@ -23,6 +23,8 @@ const append = (pieces: number): string => {
 const READ = `SELECT at, bytes FROM execd.log_pieces WHERE run_id = $1 AND attempt = $2 AND file = $3 AND at >= $4
   ORDER BY at LIMIT ${MOST_PIECES}`;
 const HAS = 'SELECT EXISTS (SELECT 1 FROM execd.log_pieces WHERE run_id = $1 AND attempt = $2) AS found';
+const SIZES = `SELECT file, max(at + octet_length(bytes)) AS size FROM execd.log_pieces WHERE run_id = $1 AND attempt = $2
+  GROUP BY file`;
 const GROWN = `SELECT k.run_id AS "runId", k.attempt FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS k (run_id, attempt, size)
   WHERE EXISTS (SELECT 1 FROM execd.log_pieces p
     WHERE p.run_id = k.run_id AND p.attempt = k.attempt AND p.file = 'index' AND p.at >= k.size)`;
@@ -56,6 +58,13 @@ export class PostgresLogs implements SharedLogs {
   async has({ runId, attempt }: AttemptName): Promise<boolean> {
     const [row] = await this.#database.read<{ found: boolean }>(HAS, [runId, attempt]);
     return row?.found === true;
+  }
+
+  async sizes({ runId, attempt }: AttemptName): Promise<Record<LogFile, number>> {
+    const rows = await this.#database.read<{ file: LogFile; size: number }>(SIZES, [runId, attempt]);
+    const sizes = { log: 0, index: 0 };
+    for (const { file, size } of rows) sizes[file] = size;
+    return sizes;
   }
 
   grown(known: readonly { name: AttemptName; size: number }[]): Promise<AttemptName[]> {

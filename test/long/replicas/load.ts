@@ -203,10 +203,11 @@ export class Load {
     const hasEnded = () => cause !== undefined;
     const take = (line: string) => {
       if (line === '') return;
-      const one = JSON.parse(line) as { text?: string; cursor: string; cause?: string };
+      const one = JSON.parse(line) as { text?: string; cursor: string; cause?: string | null };
       output += one.text ?? '';
       cursor = `&cursor=${one.cursor}`;
-      cause = one.cause;
+      // The record of an end without a cause says that this server ends, not the attempt.
+      cause = one.cause ?? undefined;
     };
     while (!hasEnded() && Date.now() < giveUpAt) {
       const path = `/v1/executions/${id}/logs?format=ndjson&follow=true${cursor}`;
