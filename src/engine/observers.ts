@@ -5,7 +5,6 @@ import type { Execution } from '../domain/execution/execution.ts';
 import type { ExecutionId } from '../domain/ids.ts';
 import type { Fact } from '../domain/ports/feed.ts';
 import type { Store } from '../domain/ports/store.ts';
-import { joinKey } from './accept/submit.ts';
 import type { Charges } from './credits/charges.ts';
 import type { Waiters } from './feed/waiters.ts';
 import type { Plans } from './plans/plans.ts';
@@ -68,7 +67,7 @@ export class Observers {
   /** Takes in what another engine has done. */
   takeOther(execution: Execution): void {
     const { deadlines, monitors, joins, live } = this.#deps;
-    const { id, runId, cache, status, spec, phase, timeouts } = execution;
+    const { id, runId, status, spec, phase, timeouts } = execution;
     this.take(execution);
     const isHere = this.holds(execution);
     // Whoever runs it sees to its limits.
@@ -76,8 +75,7 @@ export class Observers {
       deadlines.forget(id);
       monitors.forget(id);
     }
-    if (cache !== null && (phase === 'queued' || phase === 'starting'))
-      joins.offer(execution.userId, joinKey(execution, cache.key), runId);
+    if (phase === 'queued' || phase === 'starting') joins.offer(execution, runId);
     const run = isHere ? live.get(runId) : undefined;
     if (run === undefined) return;
     if (phase !== 'canceling') void run.attempt?.extend(timeouts.attemptMs, timeouts.idleMs);
@@ -118,8 +116,7 @@ export class Observers {
     const { store, joins } = this.#deps;
     for (const execution of await store.pendingToFollow()) {
       this.watch(execution);
-      const { cache } = execution;
-      joins.resume(execution, cache === null ? null : joinKey(execution, cache.key));
+      joins.resume(execution);
     }
   }
 

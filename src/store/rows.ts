@@ -1,7 +1,9 @@
 // How executions and attempts lie in a table. Shared by the stores: columns that are searched or compared stand
 // alone, the rest is JSON.
+import { hash } from 'node:crypto';
 import type { EntryKind, LedgerEntry } from '../domain/credits/account.ts';
 import type { CacheUse, MadeBy } from '../domain/cache.ts';
+import { joinKey } from '../domain/execution/execution.ts';
 import type { Cost } from '../domain/cost.ts';
 import type {
   Attempt,
@@ -62,6 +64,8 @@ export interface ExecutionRow {
   pool: PoolKey | 'none';
   concurrency_key: string | null;
   concurrency_limit: number | null;
+  /** Names work that may share a run; null where it never does. */
+  join_key: string | null;
   task_id: string | null;
   /** The plan that it is a step of, and as which. */
   plan_id: string | null;
@@ -93,6 +97,15 @@ export interface ExecutionRow {
   /** JSON; null for most. */
   webhook: string | null;
 }
+
+const OPEN_PHASES = ['queued', 'scheduled_retry', 'starting'] as const satisfies StoredPhase[];
+
+/** Whether others may join the run that an execution stands for. */
+export const isOpenRun = ({ phase }: Pick<ExecutionRow, 'phase'>): boolean =>
+  (OPEN_PHASES as readonly StoredPhase[]).includes(phase);
+
+/** The same in SQL, of runs that others may join at all. Written as in the indexes. */
+export const IS_OPEN_RUN = `(join_key IS NOT NULL AND phase IN (${OPEN_PHASES.map((phase) => `'${phase}'`).join(', ')}))`;
 
 /** What changes of an execution after the acceptance. */
 export const CHANGING_COLUMNS = [
@@ -250,7 +263,13 @@ const withTrace = (facts: string, trace: string): string => `{"trace":${trace},$
 /** The row of a new execution, before its first group gives it a sequence. */
 /** Without times, which the store sets. */
 export function newRow(execution: NewExecution): Omit<NewRow, 'created_at' | 'queued_at'> {
-  return { ...commonRow(execution), facts: withTrace(factsOf(execution), traceText(execution.trace)) };
+  const facts = withTrace(factsOf(execution), traceText(execution.trace));
+  return { ...commonRow(execution), join_key: joinKeyOf(execution), facts };
+}
+
+function joinKeyOf(execution: NewExecution): string | null {
+  const key = joinKey(execution);
+  return key === null ? null : hash('sha256', `${execution.userId}\0${key}`, 'base64url');
 }
 
 function keyOf(work: AnyWork): ExecutionRow['pool'] {
@@ -269,6 +288,7 @@ function commonRow(execution: Accepted): Omit<NewRow, 'facts' | 'created_at' | '
     pool: keyOf(execution.work),
     concurrency_key: execution.concurrency?.key ?? null,
     concurrency_limit: execution.concurrency?.limit ?? null,
+    join_key: null,
     task_id: execution.taskId,
     plan_id: plan?.id ?? null,
     step: plan?.step ?? null,

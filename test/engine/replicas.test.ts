@@ -128,6 +128,15 @@ t.test('what one engine does, the other one hears', async (t) => {
     );
   });
 
+  await t.test('identical work that is sent to both at the same time runs once', async (t) => {
+    const work = { ...CACHED, args: ['at once'] };
+    const both = await Promise.all([front.submit(work), worker.submit(work), front.submit(work)]);
+    t.equal(new Set(both.map(({ runId }) => runId)).size, 1);
+    t.same(both.map(({ phase }) => phase === 'joined').sort(), [false, true, true]);
+    await end(on, both[0]);
+    for (const { id } of both) t.match(await waitFor(front, id), { execution: { status: 'completed' } });
+  });
+
   await t.test('a plan goes on when its steps end elsewhere', async (t) => {
     const steps = ['a', 'b'].map((name) => ({ name, kind: 'exec', program: 'true' }));
     const options = { trace: null, idempotency: null };

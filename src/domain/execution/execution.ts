@@ -462,3 +462,13 @@ export function startedAt(execution: Execution): number | null {
 export function beganAt({ startAt, createdAt }: Pick<Execution, 'startAt' | 'createdAt'>): number {
   return startAt ?? createdAt;
 }
+
+/** Names the work that may share a run with others of its user; null where it may not. A result does not tell how often it was
+ * tried for, but who joins a run gets its tries. */
+export function joinKey({
+  cache,
+  retry,
+  retrySafe,
+}: Pick<Execution, 'cache' | 'retry' | 'retrySafe'>): string | null {
+  return cache === null ? null : `${cache.key} ${JSON.stringify([retry, retrySafe])}`;
+}

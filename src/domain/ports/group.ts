@@ -58,6 +58,11 @@ export interface AcceptPart {
   mayWait?: boolean;
   joins: boolean;
   /**
+   * Refused with `run_open` when a run of identical work is under way that it could join: the newest one, unless it is this
+   * one, which takes no more. Left out: it joins none.
+   */
+  besides?: ExecutionId | null;
+  /**
    * What becomes of others with its concurrency key. `reject`: refused with `key_busy` if as many run or wait as may run.
    * `cancel_running`: the oldest that run are cancelled, so many that it may run. `replace_queued`: those that wait are cancelled.
    * `debounce`: those that wait for their start time are.
@@ -501,6 +506,7 @@ export type GroupRefusal =
   /** The plan of a step begins no more, or has the step already; a step cannot be removed alone. */
   | { reason: 'plan_closed' | 'step_exists' | 'step_of_plan' }
   | { reason: 'key_replayed' | 'key_gone'; executionId: ExecutionId }
+  | { reason: 'run_open'; executionId: ExecutionId }
   | { reason: 'key_reused' }
   | { reason: 'no_credit'; needed: number; available: number }
   | { reason: 'balance_limit' }

@@ -9,7 +9,7 @@ import { slotKindOf } from '../../domain/execution/execution.ts';
 import type { NewExecution } from '../../domain/ports/group.ts';
 import { mayTake } from '../../domain/shares.ts';
 import { insufficientCredits, stored } from '../refusals.ts';
-import { joinKey, mostJoined, mustStart, onLimitOf, price } from './submit.ts';
+import { mayShare, mostJoined, mustStart, onLimitOf, price } from './submit.ts';
 import { limitReached, queueFull } from './no-room.ts';
 import { accepted } from './accepted.ts';
 import type { Submission, SubmitDeps } from './submission.ts';
@@ -57,9 +57,9 @@ export async function dryRun(caller: Caller, submission: Submission, deps: Submi
 function beginning(execution: NewExecution, deps: SubmitDeps): WouldBegin | RefusedError {
   const { cache, userId, startAt } = execution;
   if (startAt !== null) return 'scheduled';
-  if (cache !== null && cache.mode !== 'write' && cache.mode !== 'refresh') {
+  if (cache !== null && mayShare(cache)) {
     if (deps.cache.peek(cacheOwner(cache, userId), cache.key) !== null) return 'hit';
-    const runId = deps.joins.peek(userId, joinKey(execution, cache.key), mostJoined(execution));
+    const runId = deps.joins.peek(execution, mostJoined(execution));
     if (runId !== null) return 'joined';
   }
   if (deps.policies.isOpen(execution)) return 'refused_by_circuit';

@@ -1,10 +1,9 @@
 // Accepting: what is answered with an execution is on the disk by then; what is refused leaves nothing behind.
 import { SLOT_KINDS, carrierFacts, hasNoRun, hasSteps, isWait } from '../../domain/kinds.ts';
 import type { Caller } from '../../domain/spec/access.ts';
-import { cacheOwner } from '../../domain/cache.ts';
+import { type CacheUse, cacheOwner } from '../../domain/cache.ts';
 import { RefusedError } from '../../domain/errors.ts';
-import { type Execution, MAX_OPEN_KEYS, slotKindOf } from '../../domain/execution/execution.ts';
-import type { ExecutionId } from '../../domain/ids.ts';
+import { MAX_OPEN_KEYS, slotKindOf } from '../../domain/execution/execution.ts';
 import type {
   AcceptPart,
   CacheEntry,
@@ -71,8 +70,7 @@ async function store(
 interface Draft {
   submission: Submission;
   group: Group;
-  executionId: ExecutionId;
-  runId: ExecutionId;
+  execution: NewExecution;
   scheduler: Scheduler;
   /** The scheduler whose slot it holds; null without one. */
   slot: Scheduler | null;
@@ -92,9 +90,9 @@ function tryDraft(caller: Caller, submission: Submission, deps: SubmitDeps): Dra
   }
 }
 
-function undo({ executionId, slot }: Draft, deps: SubmitDeps): void {
+function undo({ execution, slot }: Draft, deps: SubmitDeps): void {
   slot?.release();
-  deps.joins.withdraw(executionId);
+  deps.joins.withdraw(execution.id);
 }
 
 /** A submission costs one of those that its user has in a second, whatever becomes of it. */
@@ -145,7 +143,7 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
     const lifetimeMs = KEY_LIFETIME_MS;
     group.push({ type: 'idempotency', userId, key, bodyHash, executionId: execution.id, lifetimeMs });
   }
-  const { joins, end } = beginning;
+  const { joins, end, besides } = beginning;
   // What has a slot may still have to wait for its concurrency key; who joins a run needs no slot.
   const mayWait = joins || !mustStart(execution, scheduler, deps.policy);
   // Who takes a plan in takes in its steps.
@@ -154,16 +152,15 @@ function draft(caller: Caller, submission: Submission, deps: SubmitDeps): Draft 
   const quota = quotaOf(execution, deps);
   const conflict = conflictOf(spec);
   const how = { claim, joins, end, maxQueued, mayWait, ...conflict, ...pricing, ...quota };
-  group.push({ type: 'accept', execution, ...how });
+  group.push({ type: 'accept', execution, ...how, ...(besides === undefined ? {} : { besides }) });
   addInputs(group, execution, submission, deps.clock.now());
   if (submission.redrive !== undefined) {
     const { of, copies } = submission.redrive;
     const kept = copies.map((copy) => ({ ...copy, planId: copy.planId ?? execution.id }));
     group.push({ type: 'keep_steps', of, copies: kept });
   }
-  const { id: executionId, runId } = execution;
   const madeSecret = addWebhook(group, execution, submission, deps);
-  return { submission, group, executionId, runId, scheduler, slot, mayWait, madeSecret };
+  return { submission, group, execution, scheduler, slot, mayWait, madeSecret };
 }
 
 /** @throws RefusedError `key_rate_exceeded` */
@@ -263,11 +260,6 @@ export function price(
   return { pricing: { windows: quote.windows, lowBalance: credits.lowBalance() } };
 }
 
-/** A result does not tell how often it was tried for, but who joins a run gets its tries. */
-export function joinKey({ retry, retrySafe }: Pick<Execution, 'retry' | 'retrySafe'>, key: string): string {
-  return `${key} ${JSON.stringify([retry, retrySafe])}`;
-}
-
 /** Each of them gets the result, in one transaction: of large ones, fewer. */
 export function mostJoined({ outputPolicy, work }: NewExecution): number {
   if (outputPolicy.parse === 'json') return 64;
@@ -277,7 +269,7 @@ export function mostJoined({ outputPolicy, work }: NewExecution): number {
 const MOST_JOINED_BYTES = 128 * 1024 * 1024;
 
 type Beginning = Pick<Draft, 'scheduler' | 'slot'> &
-  Pick<AcceptPart, 'joins' | 'end'> & {
+  Pick<AcceptPart, 'joins' | 'end' | 'besides'> & {
     /** The kept result that it ends with. */
     hit: CacheEntry | null;
   };
@@ -304,9 +296,18 @@ function begin(execution: NewExecution, submission: Submission, deps: SubmitDeps
   const isRejected = !hasSlot && mustStart(execution, scheduler, deps.policy);
   // With a key it may be the second time, and then the answer is the first execution: the store knows.
   if (isRejected && submission.idempotency === null) throw limitReached(scheduler);
-  const { cache, userId, runId } = execution;
-  if (cache !== null && !isRejected) deps.joins.offer(userId, joinKey(execution, cache.key), runId);
-  return { ...idle, slot: hasSlot ? scheduler : null };
+  const slot = hasSlot ? scheduler : null;
+  if (isRejected) return { ...idle, slot };
+  // Another server may have begun such a run that is not known here yet.
+  const { cache } = execution;
+  const besides = cache !== null && mayShare(cache) ? { besides: deps.joins.newest(execution) } : {};
+  deps.joins.offer(execution, execution.runId);
+  return { ...idle, slot, ...besides };
+}
+
+/** Whether a result or a run of others may take the place of its own. */
+export function mayShare({ mode }: Pick<CacheUse, 'mode'>): boolean {
+  return mode !== 'write' && mode !== 'refresh';
 }
 
 /** What spares an execution its own run: an earlier result, or a run that is under way. */
@@ -318,7 +319,7 @@ function findResult(
   if (cache === null) return null;
   const owner = cacheOwner(cache, userId);
   if (cache.mode === 'refresh') deps.cache.drop({ userId: owner, key: cache.key });
-  if (cache.mode === 'write' || cache.mode === 'refresh') return null;
+  if (!mayShare(cache)) return null;
   const entry = deps.cache.find(owner, cache.key);
   if (entry !== null) {
     const { runId, log, storedAt } = entry;
@@ -326,7 +327,7 @@ function findResult(
     execution.cache = { ...cache, status: 'hit', storedAt, ...madeBy };
     return { end: { outcome: entry.outcome, result: entry.result }, hit: entry };
   }
-  const runId = deps.joins.find(userId, joinKey(execution, cache.key), mostJoined(execution));
+  const runId = deps.joins.find(execution, mostJoined(execution));
   if (runId === null) {
     deps.cache.countMiss();
     return null;
@@ -359,9 +360,11 @@ async function conclude(
   if (result.status !== 'refused')
     return new RefusedError('internal_error', 'The store rejected the execution.');
   switch (result.reason) {
+    case 'run_open':
     case 'run_gone': {
-      // It has ended in between: its result is there, or another run is due.
-      deps.joins.withdraw(one.runId);
+      // Another server has begun such a run; or the run has ended in between: its result is there, or another run is due.
+      if (result.reason === 'run_open') deps.joins.offer(one.execution, result.executionId);
+      else deps.joins.withdraw(one.execution.runId);
       const [answer] = await submitAll(caller, [one.submission], deps);
       return answer as Submitted | RefusedError;
     }

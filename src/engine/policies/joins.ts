@@ -1,7 +1,9 @@
 // Runs that others can join, and who takes part in them. It mirrors what the store has: who is attached to a run is
 // decided there.
-import type { Execution } from '../../domain/execution/execution.ts';
+import { type Execution, joinKey } from '../../domain/execution/execution.ts';
 import type { ExecutionId } from '../../domain/ids.ts';
+
+type Joinable = Pick<Execution, 'userId' | 'cache' | 'retry' | 'retrySafe'>;
 
 export class Joins {
   /** By user and key: the runs that identical work may join. */
@@ -13,22 +15,29 @@ export class Joins {
   readonly #joined = new Map<ExecutionId, Set<ExecutionId>>();
   readonly #runs = new Map<ExecutionId, ExecutionId>();
 
-  /** The run that work with this key can join, unless `most` have joined it. Only finished results are shared between users. */
-  find(userId: string, key: string, most: number): ExecutionId | null {
-    const runId = this.peek(userId, key, most);
+  /** The run that such work can join, unless `most` have joined it. Only finished results are shared between users. */
+  find(work: Joinable, most: number): ExecutionId | null {
+    const runId = this.peek(work, most);
     if (runId !== null) this.#asked.set(runId, (this.#asked.get(runId) ?? 0) + 1);
     return runId;
   }
 
   /** The same, without taking part in it. */
-  peek(userId: string, key: string, most: number): ExecutionId | null {
-    const runId = this.#open.get(nameOf(userId, key));
-    return runId === undefined || (this.#asked.get(runId) ?? 0) >= most ? null : runId;
+  peek(work: Joinable, most: number): ExecutionId | null {
+    const runId = this.newest(work);
+    return runId === null || (this.#asked.get(runId) ?? 0) >= most ? null : runId;
+  }
+
+  /** The run that was offered last, however many have joined it. */
+  newest(work: Joinable): ExecutionId | null {
+    const name = nameOf(work);
+    return name === null ? null : (this.#open.get(name) ?? null);
   }
 
   /** Offers a run to those that come after it. */
-  offer(userId: string, key: string, runId: ExecutionId): void {
-    this.#offerAs(nameOf(userId, key), runId);
+  offer(work: Joinable, runId: ExecutionId): void {
+    const name = nameOf(work);
+    if (name !== null) this.#offerAs(name, runId);
   }
 
   #offerAs(name: string, runId: ExecutionId): void {
@@ -45,11 +54,11 @@ export class Joins {
   }
 
   /** Takes in a pending execution that was there when the server started, and offers its run. */
-  resume(execution: Execution, key: string | null): void {
+  resume(execution: Execution): void {
     this.follow(execution);
-    const { userId, runId, phase } = execution;
+    const { runId, phase } = execution;
     if (phase === 'joined') this.#asked.set(runId, (this.#asked.get(runId) ?? 0) + 1);
-    else if (key !== null) this.offer(userId, key, runId);
+    else this.offer(execution, runId);
   }
 
   /** Takes in the newest state of an execution. */
@@ -88,4 +97,7 @@ export class Joins {
   }
 }
 
-const nameOf = (userId: string, key: string): string => `${userId}\0${key}`;
+function nameOf(work: Joinable): string | null {
+  const key = joinKey(work);
+  return key === null ? null : `${work.userId}\0${key}`;
+}

@@ -22,7 +22,7 @@ export const STATE_COLUMNS = [
     'status',
   ] as const),
   ...(['revision', 'event_sequence', 'attempt', 'created_at', 'queued_at', 'retry_at', 'cancel_at'] as const),
-  ...(['cancel_reason', 'finished_at', 'outcome', 'cost'] as const),
+  ...(['cancel_reason', 'finished_at', 'outcome', 'cost', 'join_key'] as const),
 ] as const satisfies (keyof ExecutionRow)[];
 
 /** Those of them that change after the acceptance. */

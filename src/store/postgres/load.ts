@@ -1,7 +1,7 @@
 // Loads the facts that a batch needs: one statement for each kind, all of them sent at once.
 import { hasSteps } from '../../domain/kinds.ts';
 import type { ApiKeyRow } from '../key-rows.ts';
-import type { AttemptRow, ExecutionRow } from '../rows.ts';
+import { type AttemptRow, type ExecutionRow, IS_OPEN_RUN } from '../rows.ts';
 import {
   type AccountRow,
   type DeliveryFacts,
@@ -140,6 +140,10 @@ const LOADERS = {
   keyed: {
     text: `${EXECUTION_ROWS} WHERE e.concurrency_key = ANY($1) AND e.phase <> 'done' ORDER BY e.seq`,
     ...many<ExecutionRow>(({ concurrency_key: key }) => key as string),
+  },
+  openRuns: {
+    text: `${EXECUTION_ROWS} WHERE e.join_key = ANY($1) AND ${IS_OPEN_RUN} ORDER BY e.seq`,
+    ...many<ExecutionRow>(({ join_key: key }) => key as string),
   },
   firstEvents: {
     text: 'SELECT execution_id, position FROM execd.events WHERE execution_id = ANY($1) AND sequence = 1',

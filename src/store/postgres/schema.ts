@@ -1,5 +1,6 @@
 // The tables, in a schema of their own. Forward-only: a step is never edited once released. Texts are compared by their bytes,
 // as everywhere else; JSON is text, because PostgreSQL's own JSON refuses what clients may send.
+import { IS_OPEN_RUN } from '../rows.ts';
 
 /** Whether an execution ended with its acceptance, by a kept result; written as in the index. */
 export const IS_ANSWER = `(attempt = 0 AND kind <> 'plan' AND status = 'completed')`;
@@ -269,12 +270,19 @@ const BLOBS = `
   ALTER TABLE execd.blob_pieces ALTER COLUMN bytes SET STORAGE EXTERNAL;
 `;
 
+/** Runs that identical work may join. */
+const JOINED = `
+  ALTER TABLE execd.executions ADD COLUMN join_key text;
+  CREATE INDEX executions_open_runs ON execd.executions (join_key, seq) WHERE ${IS_OPEN_RUN};
+`;
+
 export const MIGRATIONS: readonly string[] = [
   byBytes(META + EXECUTIONS + CREDITS + OTHERS + FILES),
   byBytes(SHARED),
   byBytes(LOGS),
   byBytes(ASKS),
   byBytes(BLOBS),
+  byBytes(JOINED),
 ];
 
 /**

@@ -5,7 +5,14 @@ import { tooMuchKept } from '../../domain/kept.ts';
 import { statusOf } from '../../domain/execution/lifecycle.ts';
 import type { FinalStatus, Outcome } from '../../domain/outcome.ts';
 import type { IdempotencyPart } from '../../domain/ports/group.ts';
-import { type AttemptRow, type EventRow, type ExecutionRow, type NewRow, ownAnswer } from '../rows.ts';
+import {
+  type AttemptRow,
+  type EventRow,
+  type ExecutionRow,
+  isOpenRun,
+  type NewRow,
+  ownAnswer,
+} from '../rows.ts';
 import { cancel } from './stopping.ts';
 import { bytesOf, countAnswers, countsOf, keepsOf, mayAdd, mayOpenKey, recount, roomOf } from './counting.ts';
 import { isHeard, noteEvents, tellingNeeds } from './deliveries.ts';
@@ -26,8 +33,8 @@ import { type Accept, type Answers, type FullReason, type Rule, type Undone, typ
 import type { WorkingSet } from './working-set.ts';
 
 export const acceptPart: Rule<Accept> = {
-  needs({ row, end, joins, pricing, conflict }) {
-    const { user_id: userId, concurrency_key: key, plan_id: planId, step } = row;
+  needs({ row, end, joins, pricing, conflict, besides }) {
+    const { user_id: userId, concurrency_key: key, join_key: joinKey, plan_id: planId, step } = row;
     const windows = pricing?.windows ?? [];
     const scheduleId = end === null ? null : scheduleIdOf(row);
     return {
@@ -38,6 +45,7 @@ export const acceptPart: Rule<Accept> = {
       keys: key === null ? [] : [key],
       openKeys: key === null ? [] : [key],
       keyed: key === null || conflict === undefined ? [] : [key],
+      openRuns: joinKey === null || besides === undefined ? [] : [joinKey],
       windows: windows.map(({ name }) => pair(userId, name)),
       accounts: row.cost === null ? [] : [userId],
       runsOf: joins ? [row.run_id] : [],
@@ -53,6 +61,8 @@ export const acceptPart: Rule<Accept> = {
   },
   apply(part, set, work) {
     const { end, pricing } = part;
+    const open = openRun(set, part);
+    if (open !== null) return { status: 'refused', reason: 'run_open', executionId: open };
     const conflict = end === null ? yieldTo(set, part, work) : null;
     if (conflict !== null) return conflict;
     const refusal =
@@ -84,6 +94,13 @@ export const acceptPart: Rule<Accept> = {
     return null;
   },
 };
+
+/** The run of identical work that it is to join. */
+function openRun(set: WorkingSet, { row: { join_key: key }, besides }: Accept): string | null {
+  if (key === null || besides === undefined) return null;
+  const newest = set.openRuns(key).at(-1);
+  return newest === undefined || newest.run_id === besides ? null : newest.run_id;
+}
 
 /** Does to others with its concurrency key what it asks for; returns why it is refused. */
 function yieldTo(set: WorkingSet, { row, conflict }: Accept, work: Work): Undone | null {
@@ -117,9 +134,10 @@ function begin(
     return { phase: 'done', status, ...finished(outcome, set.now), result, attempts: [] };
   }
   if (joins) {
-    const phase = ownerOf(set, row.run_id)?.phase;
-    const isOpen = phase === 'queued' || phase === 'scheduled_retry' || phase === 'starting';
-    return isOpen ? { phase: 'joined', attempts: [] } : { status: 'refused', reason: 'run_gone' };
+    const owner = ownerOf(set, row.run_id);
+    return owner !== null && isOpenRun(owner)
+      ? { phase: 'joined', attempts: [] }
+      : { status: 'refused', reason: 'run_gone' };
   }
   if (isWait(row)) return { phase: 'awaiting', attempts: [] };
   if (row.retry_at !== null) return { phase: 'scheduled', attempts: [] };

@@ -78,6 +78,8 @@ export interface Facts {
   openKeys: number;
   /** By concurrency key: those that wait or run, oldest first. */
   keyed: readonly ExecutionRow[];
+  /** By join key: executions that stand for runs which others may join, oldest first. */
+  openRuns: readonly ExecutionRow[];
   /** By name: see `CountName`. */
   counts: number;
   /** By what is numbered: the last number given. */

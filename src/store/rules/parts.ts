@@ -79,6 +79,7 @@ export type Undone =
   | NoCredit
   | { status: 'refused'; reason: 'quota_exceeded'; tooMuch: TooMuch }
   | { status: 'refused'; reason: 'key_replayed' | 'key_gone'; executionId: string }
+  | { status: 'refused'; reason: 'run_open'; executionId: string }
   | { status: 'refused'; reason: 'illegal'; current: RowWithAttempts };
 
 export type FullReason = 'queue_full' | 'user_queue_full';

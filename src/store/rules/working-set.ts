@@ -1,7 +1,7 @@
 // What a batch of groups works on: the facts that it has looked at, and what it has changed of them. Nothing of a store is
 // changed from here; a store writes once, from `changes`, what the whole batch has come to. Rows are never changed in
 // place, so that what was handed out stays what it was, and a refused group can be undone by forgetting.
-import type { EventRow, ExecutionRow, LedgerRow, NewRow } from '../rows.ts';
+import { type EventRow, type ExecutionRow, isOpenRun, type LedgerRow, type NewRow } from '../rows.ts';
 import {
   type CountName,
   type DeliveryFacts,
@@ -59,6 +59,7 @@ export class WorkingSet {
   /** Executions that were changed, by what they belong to now: a fact that is looked at later does not know them. */
   readonly #ofRun = new Map<string, Set<string>>();
   readonly #ofKey = new Map<string, Set<string>>();
+  readonly #ofJoinKey = new Map<string, Set<string>>();
   readonly #ofPlan = new Map<string, Set<string>>();
 
   /** @param source serves what was not loaded; without one, that is an error */
@@ -143,6 +144,12 @@ export class WorkingSet {
     return rows.filter((row) => row.concurrency_key === key && row.phase !== 'done');
   }
 
+  /** Executions that stand for runs with a join key which others may join, oldest first. */
+  openRuns(key: string): ExecutionRow[] {
+    const rows = this.#rows(this.get('openRuns', key), this.#ofJoinKey.get(key));
+    return rows.filter((row) => row.join_key === key && isOpenRun(row));
+  }
+
   liveSteps(planId: string): ExecutionRow[] {
     const rows = this.#rows(this.get('liveSteps', planId), this.#ofPlan.get(planId));
     return rows.filter((row) => row.plan_id === planId && row.phase !== 'done');
@@ -199,6 +206,7 @@ export class WorkingSet {
     this.put('executions', row.id, row);
     if (row.run_id !== row.id) note(this.#ofRun, row.run_id, row.id);
     if (row.concurrency_key !== null) note(this.#ofKey, row.concurrency_key, row.id);
+    if (row.join_key !== null) note(this.#ofJoinKey, row.join_key, row.id);
     if (row.plan_id === null || row.step === null) return;
     note(this.#ofPlan, row.plan_id, row.id);
     this.put('steps', pair(row.plan_id, row.step), row.id);
@@ -280,6 +288,7 @@ function shelves(): Shelves {
       keys: new Map(),
       openKeys: new Map(),
       keyed: new Map(),
+      openRuns: new Map(),
       counts: new Map(),
       last: new Map(),
     },

@@ -36,6 +36,7 @@ export const EXECUTION_COLUMNS = [
   'result',
   'cost',
   'webhook',
+  'join_key',
 ] as const satisfies (keyof ExecutionRow)[];
 
 export const ATTEMPT_COLUMNS = [
@@ -124,6 +125,7 @@ function executionOf(values: Values): ExecutionRow {
     result: values[28] as never,
     cost: values[29] as never,
     webhook: values[30] as never,
+    join_key: values[31] as never,
   };
 }
 

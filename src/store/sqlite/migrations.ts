@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../domain/ports/store.ts';
+import { IS_OPEN_RUN } from '../rows.ts';
 import { makePrivate } from './private-database.ts';
 
 const INITIAL = `
@@ -308,6 +309,12 @@ const DELAYED = `CREATE INDEX executions_delayed ON executions (retry_at, id) WH
 const KEYED = `CREATE INDEX executions_live_key ON executions (concurrency_key, seq)
   WHERE concurrency_key IS NOT NULL AND phase <> 'done'`;
 
+/** Runs that identical work may join. */
+const JOINED = `
+  ALTER TABLE executions ADD COLUMN join_key TEXT;
+  CREATE INDEX executions_open_runs ON executions (join_key, seq) WHERE ${IS_OPEN_RUN};
+`;
+
 /** Schedules, and what became of their due times: one row for each, so that none is served twice. */
 const SCHEDULES = `
   CREATE TABLE schedules (
@@ -467,6 +474,7 @@ export const MIGRATIONS: readonly string[] = [
   FILES,
   WAITS,
   SPLIT,
+  JOINED,
 ];
 
 /**

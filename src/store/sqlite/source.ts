@@ -19,6 +19,7 @@ import type { WorkingSet } from '../rules/working-set.ts';
 import type { ScheduleRow, ScheduleRunRow } from '../schedule-rows.ts';
 import type { SignalRow } from '../signal-rows.ts';
 import type { WebhookRow } from '../webhook-rows.ts';
+import { IS_OPEN_RUN } from '../rows.ts';
 import type { Remembered } from '../memory.ts';
 import { attemptsOfRun, executionsWhere, executionWithId } from './columns.ts';
 import type { Statements } from './statements.ts';
@@ -37,6 +38,7 @@ export function sqliteSource(db: Statements, memory: Pick<Source, Remembered>): 
     liveSteps: executionsWhere(db, `WHERE plan_id = ? AND phase <> 'done' ORDER BY seq`),
     allSteps: executionsWhere(db, 'WHERE plan_id = ? ORDER BY seq'),
     keyed: executionsWhere(db, `WHERE concurrency_key = ? AND phase <> 'done' ORDER BY seq`),
+    openRuns: executionsWhere(db, `WHERE join_key = ? AND ${IS_OPEN_RUN} ORDER BY seq`),
     firstEvents: (id) => one<{ position: number }>('firstEvent', id)?.position ?? null,
     idempotency: (key) => one<IdempotencyRow>('idempotency', ...parts(key)),
     accounts: (userId) => one<AccountRow>('account', userId) ?? NO_ACCOUNT,

@@ -2,6 +2,8 @@
 import type { Test } from 'tap';
 import type { CacheUse } from '../../../src/domain/cache.ts';
 import { type Execution, alike, endedAtOnce, NO_OUTPUT } from '../../../src/domain/execution/execution.ts';
+import type { ExecutionId } from '../../../src/domain/ids.ts';
+import type { NewExecution } from '../../../src/domain/ports/group.ts';
 import type { Store } from '../../../src/domain/ports/store.ts';
 import type { Outcome } from '../../../src/domain/outcome.ts';
 import { accept, EXIT_0, newExecution, settle } from '../records.ts';
@@ -102,6 +104,39 @@ export function joins(t: Test, makeWorld: MakeWorld): void {
       { id: second },
       { id: third, status: 'completed' },
     ]);
+  });
+
+  t.test('identical work begins no second run while another one is under way', async (t) => {
+    const { store } = await makeWorld(t);
+    const shared = { cache: { ...use, status: 'miss' } } as const;
+    const work = (more: { userId?: string; retrySafe?: boolean } = {}) =>
+      newExecution({ ...shared, ...more });
+    const alone = (execution: NewExecution, besides: string | null = null) =>
+      accept(execution, { besides: besides as ExecutionId | null });
+    const first = work();
+    const [second, other] = [work(), work({ retrySafe: true })];
+    const results = await store.commit([[alone(first)], [alone(second)], [alone(other)]]);
+    t.match(results, [
+      { status: 'applied' },
+      { status: 'refused', reason: 'run_open', executionId: first.id },
+      { status: 'applied' },
+    ]);
+    applied(await one(store, [alone(work({ userId: 'bob' }))]));
+    applied(await one(store, [accept(work())]));
+    const newest = work();
+    applied(await one(store, [accept(newest)]));
+    t.match(await one(store, [alone(work())]), { reason: 'run_open', executionId: newest.id });
+    t.match(await one(store, [alone(work(), first.id)]), { reason: 'run_open', executionId: newest.id });
+    const full = work();
+    applied(await one(store, [alone(full, newest.id)]));
+    const member = await joined(store, full.id);
+    applied(await one(store, [cancel(full.id)]));
+    const { phase, runId } = await get(store, member);
+    t.equal(phase, 'queued', 'it stands for the run now');
+    t.match(await one(store, [alone(work())]), { reason: 'run_open', executionId: runId });
+    const mine = (await store.pendingToFollow()).filter(({ userId }) => userId !== 'bob');
+    for (const { id } of mine) applied(await one(store, [cancel(id)]));
+    applied(await one(store, [alone(work())]));
   });
 
   t.test('the attempts of a shared run stay until the last of those who shared it is removed', async (t) => {

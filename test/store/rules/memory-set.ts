@@ -25,6 +25,7 @@ const NOTHING: Facts = {
     keys: 0,
     openKeys: 0,
     keyed: [],
+    openRuns: [],
     counts: 0,
     last: 0,
   },
