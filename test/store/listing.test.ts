@@ -1,8 +1,9 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
 import type { ListFilter } from '../../src/domain/ports/store.ts';
 import { Listing } from '../../src/store/sqlite/reads/listing.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
+import { Statements } from '../../src/store/sqlite/statements.ts';
 
 const EACH = 1500;
 /** Of those that have failed. */
@@ -15,7 +16,7 @@ const ENDS: Readonly<Record<number, object>> = {
 };
 
 /** A store of so many finished and so many queued executions of one user, and one that runs. */
-function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[] } {
+function storeOf(): Statements {
   const db = new DatabaseSync(':memory:');
   for (const migration of MIGRATIONS) db.exec(migration);
   const insert = db.prepare(`INSERT INTO executions (id, user_id, run_id, kind, pool, priority, timeouts,
@@ -40,11 +41,11 @@ function storeOf(): { query(text: string, ...values: SQLInputValue[]): unknown[]
     label.run(id);
   }
   db.exec(`INSERT INTO execution_specs SELECT seq, '{}', '{}', NULL FROM executions; COMMIT`);
-  return { query: (text, ...values) => db.prepare(text).all(...values) };
+  return new Statements(db);
 }
 
 t.test('a page looks at few rows, however many are stored and however few fit', (t) => {
-  const { query } = storeOf();
+  const db = storeOf();
   const labels = (value: string) => [
     { name: 'team', value: 'web' },
     { name: 'team', value },
@@ -80,7 +81,7 @@ t.test('a page looks at few rows, however many are stored and however few fit', 
     [{ planId: 'none' }, 0],
   ];
   for (const [filter, fitting] of rows) {
-    const { rows, looked, next } = new Listing({ userId: 'ann', ...filter }, query).piece(10, 11, null);
+    const { rows, looked, next } = new Listing({ userId: 'ann', ...filter }, db).piece(10, 11, null);
     const name = JSON.stringify(filter);
     t.equal(rows.length, fitting, name);
     t.ok(looked <= fitting, `${name} looked at ${looked}`);
@@ -90,8 +91,8 @@ t.test('a page looks at few rows, however many are stored and however few fit', 
 });
 
 t.test('a page ends when it has looked at its share, and the next one goes on there', (t) => {
-  const { query } = storeOf();
-  const listing = new Listing({ userId: 'ann', kind: ['exec'], createdTo: EACH }, query);
+  const db = storeOf();
+  const listing = new Listing({ userId: 'ann', kind: ['exec'], createdTo: EACH }, db);
   const found: number[] = [];
   let pieces = 0;
   for (let next: string | null = null; pieces === 0 || next !== null; pieces++) {
@@ -107,8 +108,8 @@ t.test('a page ends when it has looked at its share, and the next one goes on th
 });
 
 t.test('the age of the queue is read from an index', (t) => {
-  const { query } = storeOf();
-  const plan = query(
+  const db = storeOf();
+  const plan = db.all(
     `EXPLAIN QUERY PLAN SELECT min(queued_at) AS oldest FROM executions WHERE phase = 'queued'`,
   );
   t.match(plan, [{ detail: /executions_queue_age/ }]);
@@ -116,9 +117,9 @@ t.test('the age of the queue is read from an index', (t) => {
 });
 
 t.test('a claim finds what waits for its pools in an index, and reads nothing of other pools', (t) => {
-  const { query } = storeOf();
+  const db = storeOf();
   const plan =
-    query(`EXPLAIN QUERY PLAN SELECT seq FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL
+    db.all(`EXPLAIN QUERY PLAN SELECT seq FROM executions WHERE phase = 'queued' AND concurrency_key IS NULL
     AND pool = 'process:gpu' AND priority = 0 AND user_id = 'ann' AND seq > 0 ORDER BY seq LIMIT 9 + 0`);
   t.match(plan, [{ detail: /executions_turns \(pool=\? AND priority=\? AND user_id=\? AND seq>\?\)/ }]);
   t.equal(plan.length, 1, 'nothing is sorted');

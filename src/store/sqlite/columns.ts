@@ -76,7 +76,7 @@ const ATTEMPTS = `SELECT ${ATTEMPT_COLUMNS.join(', ')} FROM attempts WHERE run_i
 
 /** Looks for executions; `where` is all that comes after the tables. */
 export function executionsWhere(
-  db: Statements,
+  db: Pick<Statements, 'arrays'>,
   where: string,
 ): (...values: SQLInputValue[]) => ExecutionRow[] {
   const text = `${EXECUTION_ROWS} ${where}`;

@@ -6,9 +6,8 @@ import type { ExecutionId } from '../../../domain/ids.ts';
 import type { ListFilter } from '../../../domain/ports/store.ts';
 import { type End, type State, statesOf, unsuccessfulOf } from '../../listing-terms.ts';
 import type { ExecutionRow } from '../../rows.ts';
-import { EXECUTION_ROWS } from '../columns.ts';
-
-type Query = (text: string, ...values: SQLInputValue[]) => unknown[];
+import { executionsWhere } from '../columns.ts';
+import type { Statements } from '../statements.ts';
 
 /** Part of a listing. */
 export interface Piece {
@@ -33,28 +32,31 @@ interface Source {
 }
 
 export class Listing {
-  readonly #query: Query;
+  readonly #db: Pick<Statements, 'all' | 'arrays'>;
   readonly #filter: ListFilter;
   readonly #source: Source;
   readonly #rest: { where: string; values: SQLInputValue[] };
+  /** The execution with an id, if it fits. */
+  readonly #fitting: (...values: SQLInputValue[]) => ExecutionRow[];
 
-  /** @param query runs a statement; its text depends on the terms of the filter only, not on their values */
-  constructor(filter: ListFilter, query: Query) {
-    this.#query = query;
+  /** @param db runs statements; their texts depend on the terms of the filter only, not on their values */
+  constructor(filter: ListFilter, db: Pick<Statements, 'all' | 'arrays'>) {
+    this.#db = db;
     this.#filter = filter;
     this.#rest = conditions(filter);
+    this.#fitting = executionsWhere(db, `WHERE e.id = ? ${this.#rest.where}`);
     this.#source = this.#rarest();
   }
 
   /** Looks at up to `size` rows older than `after`, and takes up to `limit` of those that fit. */
   piece(limit: number, size: number, after: ExecutionId | null): Piece {
     const ids = this.#ids(size, after);
-    const { where, values } = this.#rest;
+    const { values } = this.#rest;
     const isLast = ids.length < size;
     const rows: ExecutionRow[] = [];
     for (const [i, id] of ids.entries()) {
-      const [row] = this.#query(`${EXECUTION_ROWS} WHERE e.id = ? ${where}`, id, ...values);
-      if (row === undefined || rows.push(row as ExecutionRow) < limit) continue;
+      const [row] = this.#fitting(id, ...values);
+      if (row === undefined || rows.push(row) < limit) continue;
       return { rows, looked: i + 1, next: isLast && i === ids.length - 1 ? null : id };
     }
     return { rows, looked: ids.length, next: isLast ? null : (ids.at(-1) ?? null) };
@@ -69,7 +71,7 @@ export class Listing {
     );
     const text = `${parts.join(' UNION ALL ')} ORDER BY id DESC LIMIT ? + 0`;
     const values = branches.flatMap((one) => [...one.values, after ?? TOP, size]);
-    return (this.#query(text, ...values, size) as { id: ExecutionId }[]).map(({ id }) => id);
+    return (this.#db.all(text, ...values, size) as { id: ExecutionId }[]).map(({ id }) => id);
   }
 
   #rarest(): Source {
@@ -91,7 +93,7 @@ export class Listing {
     let count = 0;
     for (const { from, where, values } of branches) {
       const text = `SELECT count(*) AS n FROM (SELECT 1 FROM ${from} WHERE ${where} LIMIT ? + 0)`;
-      const [row] = this.#query(text, ...values, MANY) as [{ n: number }];
+      const [row] = this.#db.all(text, ...values, MANY) as [{ n: number }];
       count += row.n;
     }
     return Math.min(count, MANY);

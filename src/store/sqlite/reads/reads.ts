@@ -98,7 +98,7 @@ export class Reads {
   }
 
   listing(filter: ListFilter): Listing {
-    return new Listing(filter, (text, ...values) => this.all(text, ...values));
+    return new Listing(filter, this.#db);
   }
 
   toExecutions(rows: readonly ExecutionRow[]): Execution[] {
