@@ -175,7 +175,7 @@ async function retention(): Promise<void> {
   const good = await server.submit({ kind: 'exec', program: 'true' });
   const bad = await server.submit({ kind: 'exec', program: 'false' });
   for (const { id } of [good, bad]) await server.finished(id);
-  await kill({ EXECUTION_RETENTION_SECS: '1' });
+  await kill({ EXECUTION_RETENTION_SECS: '1', EXECUTION_CLEANUP_INTERVAL: '1' });
   const status = async (id: string) => (await fetch(`${server.url}/v1/executions/${id}`)).status;
   await until('the success is gone', async () => (await status(good.id)) !== 200, 120_000);
   check(

@@ -30,22 +30,30 @@ const all = ['README.md', ...globSync('docs/**/*.md').sort()].filter((page) => !
 
 interface Lost {
   id: string;
-  outcome: { cause: string } | null;
+  outcome: { cause: string; process?: object | null } | null;
   attempts: { number: number }[];
 }
 
-/** What kills have ended, of a server that has started again. */
+/** What kills have ended, of a server that has started again: also where it was being cancelled, and nobody saw the end. */
 async function lostAt(it: ServerProcess): Promise<Lost[]> {
-  const { items } = await it.get<{ items: Lost[] }>('/v1/executions?status=failed&limit=1000');
-  return items.filter(({ outcome }) => outcome?.cause === 'lost');
+  const { items } = await it.get<{ items: Lost[] }>('/v1/executions?status=failed,cancelled&limit=1000');
+  return items.filter(
+    ({ outcome, attempts }) =>
+      outcome?.cause === 'lost' ||
+      (outcome?.cause === 'cancelled' && outcome.process === null && attempts.length > 0),
+  );
 }
 
 /** A kill that comes while a process runs ends it. True when it is told so, and nothing of it lives. */
-async function isToldOf({ id }: Lost, it: ServerProcess): Promise<boolean> {
+async function isToldOf({ id, outcome }: Lost, it: ServerProcess): Promise<boolean> {
   const why = await it.get<{ summary?: string }>(`/v1/executions/${id}/explain`);
   const log = await fetch(`${it.url}/v1/executions/${id}/logs?format=ndjson`);
   await log.text();
-  return log.ok && JSON.stringify(why).includes('lost') && withEnvironment(`EXECUTION_ID=${id}`).length === 0;
+  return (
+    log.ok &&
+    JSON.stringify(why).includes(outcome?.cause ?? 'lost') &&
+    withEnvironment(`EXECUTION_ID=${id}`).length === 0
+  );
 }
 
 /**
