@@ -1,5 +1,5 @@
-// Following a log through ten ends of the server, without warning, and two hundred cut connections: with the client and with the
-// command line every byte comes once.
+// Following a log through ten ends of the server, without warning, and two hundred cut connections: with the client, with the
+// command line and, where there is Chromium, with the console every byte comes once.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { connect } from '../../src/client/index.ts';
 import { CLI, cliAt } from '../helpers/cli.ts';
 import { until } from '../helpers/processes.ts';
+import { linesIn, openBrowser, openTab } from './console/browser.ts';
 import { check, finish, freePort, scratch, startServer } from './support.ts';
 
 const RESTARTS = 10;
@@ -45,11 +46,28 @@ const child = execa(process.execPath, [CLI, 'logs', '-f', '-q', id], {
 });
 child.stdout.setEncoding('utf8').on('data', (text: string) => (followed.cli += text));
 
-/** Until both have come so far in an attempt. */
+const browser = await openBrowser();
+if (browser === null)
+  console.log('      the console is left out: there is no Chromium (apt-get install chromium)');
+// Its programs come whole; then its connections are cut as those of the others are.
+let isLoaded = false;
+const forConsole = await cuttingProxy(Number(port), () => isLoaded);
+const tab = browser === null ? null : await openTab(browser, `${forConsole.url}/executions/${id}`);
+const hasShown = async (attempt: number): Promise<boolean> => {
+  if (tab === null) return true;
+  const [of = 0, line = 0] = ((await linesIn(tab.page)).at(-1) ?? '').split('.').map(Number);
+  return of > attempt || (of === attempt && line >= LINES);
+};
+await until('the console shows lines', async () => tab === null || (await linesIn(tab.page)).length > 0);
+isLoaded = true;
+
+/** Until all have come so far in an attempt. */
 const seen = (attempt: number) =>
   until(
-    `both have seen attempt ${attempt}`,
-    () => Object.values(followed).every((text) => text.includes(`\n${attempt}.${LINES}\n`)),
+    `all have seen attempt ${attempt}`,
+    async () =>
+      Object.values(followed).every((text) => text.includes(`\n${attempt}.${LINES}\n`)) &&
+      (await hasShown(attempt)),
     300_000,
   );
 for (let restart = 1; restart <= RESTARTS; restart++) {
@@ -58,7 +76,12 @@ for (let restart = 1; restart <= RESTARTS; restart++) {
   server = await startServer(settings);
 }
 await seen(RESTARTS + 1);
-await until(`${CUTS} connections are cut`, () => proxy.cuts() >= CUTS, 300_000);
+const proxies = [proxy, ...(tab === null ? [] : [forConsole])];
+await until(
+  `${CUTS} connections of each are cut`,
+  () => proxies.every(({ cuts }) => cuts() >= CUTS),
+  600_000,
+);
 writeFileSync(enough, '');
 await byClient;
 check(!(await child).failed, 'the command line ends well');
@@ -72,12 +95,29 @@ check(
 check(proxy.cuts() >= CUTS, `${proxy.cuts()} connections were cut`);
 check(followed.client === raw, `the client has every byte once: ${followed.client.length} of ${raw.length}`);
 check(followed.cli === raw, `the command line has every byte once: ${followed.cli.length} of ${raw.length}`);
-proxy.close();
+if (tab !== null && browser !== null) {
+  const { page, problems } = tab;
+  await page.getByText(`${lines.length.toLocaleString('en')} lines`).waitFor();
+  await page.evaluate('navigator.clipboard.writeText = async (text) => { window.copied = text; }');
+  await page.getByRole('button', { name: 'Copy the log' }).click();
+  const copied = await page.evaluate('window.copied').then(String);
+  check(forConsole.cuts() >= CUTS, `${forConsole.cuts()} connections of the console were cut`);
+  check(
+    copied.trimEnd() === raw.trimEnd(),
+    `the console has every line once: ${copied.length} of ${raw.length}`,
+  );
+  check(problems.length === 0, `nothing goes wrong in the page ${problems.join(' | ')}`);
+  await browser.close();
+}
+for (const one of [proxy, forConsole]) one.close();
 await server.stop();
 finish();
 
 /** Cuts connections after some bytes, until there were enough; what the server cannot be reached for counts as none. */
-async function cuttingProxy(target: number): Promise<{ url: string; cuts: () => number; close: () => void }> {
+async function cuttingProxy(
+  target: number,
+  isCutting = () => true,
+): Promise<{ url: string; cuts: () => number; close: () => void }> {
   const sockets = new Set<Socket>();
   let cuts = 0;
   const listening = createServer((socket) => {
@@ -89,6 +129,10 @@ async function cuttingProxy(target: number): Promise<{ url: string; cuts: () => 
     socket.pipe(upstream);
     let left = cuts < CUTS ? 800 + (cuts % 7) * 400 : Infinity;
     upstream.on('data', (bytes: Buffer) => {
+      if (!isCutting()) {
+        socket.write(bytes);
+        return;
+      }
       socket.write(bytes.subarray(0, left));
       left -= bytes.length;
       if (left > 0 || socket.destroyed) return;
