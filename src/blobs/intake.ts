@@ -220,9 +220,10 @@ async function readWhole(file: FileHandle, size: number): Promise<Uint8Array | n
   return buffer;
 }
 
+/** All in the same memory: gigabytes of garbage would come faster than it is collected. */
 async function* pieces(file: FileHandle): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(PIECE);
   for (;;) {
-    const buffer = Buffer.allocUnsafe(PIECE);
     const { bytesRead } = await file.read(buffer, 0, PIECE, null);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);

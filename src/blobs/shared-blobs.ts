@@ -209,27 +209,24 @@ async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** The same bytes in pieces of the size in which they are kept; the last one is what is left, also where they break off. */
 async function* inPieces(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
   let size = 0;
-  const whole = () => {
-    const piece = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
-    [parts, size] = [[], 0];
-    return piece;
-  };
   let failure: { error: unknown } | null = null;
   try {
     for await (const more of bytes) {
       for (let at = 0; at < more.length;) {
         const part = more.subarray(at, at + PIECE_BYTES - size);
-        parts.push(part);
+        piece.set(part, size);
         size += part.length;
         at += part.length;
-        if (size === PIECE_BYTES) yield whole();
+        if (size < PIECE_BYTES) continue;
+        yield piece;
+        size = 0;
       }
     }
   } catch (error) {
     failure = { error };
   }
-  if (size > 0) yield whole();
+  if (size > 0) yield piece.subarray(0, size);
   if (failure !== null) throw failure.error;
 }

@@ -13,7 +13,7 @@ export interface Blobs {
   /** @param isShared others may be at work here: what looks unfinished is left */
   prepare(isShared: boolean): Promise<void>;
   /**
-   * Takes bytes in. Rejects with `TooLargeError` when there are more than `most`.
+   * Takes bytes in. A piece is done with when the next one is asked for. Rejects with `TooLargeError` when there are more than `most`.
    *
    * @param hold called when the digest is known, before the bytes are in their place
    */
