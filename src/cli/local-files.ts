@@ -15,10 +15,13 @@ export interface LocalFile {
 
 const X_BITS = 0o111;
 
-/** @throws Exit for what is not a plain file that can be read */
-export async function localFile(path: string): Promise<LocalFile> {
+/**
+ * @param remedy follows the message of a file that cannot be found
+ * @throws Exit for what is not a plain file that can be read
+ */
+export async function localFile(path: string, remedy = ''): Promise<LocalFile> {
   const found = await stat(path).catch((error: unknown) => {
-    throw usage(`Cannot read ${path}: ${(error as Error).message}`);
+    throw usage(`Cannot read ${path}: ${(error as Error).message}${remedy}`);
   });
   if (!found.isFile())
     throw usage(

@@ -17,6 +17,7 @@ export interface FileFlags {
 const INLINE_BYTES = 64 * 1024;
 const INLINE_TOTAL = 256 * 1024;
 const EXECUTABLE = '0755';
+const REMEDY = '. Write --file LOCAL, or LOCAL:PATH for another path there.';
 
 /** Adds files and artifacts to a request. A dry run sends nothing: files that would be uploaded are empty in it. */
 export async function addFiles(
@@ -27,7 +28,7 @@ export async function addFiles(
 ): Promise<void> {
   const fields = spec as { files?: object[]; artifacts?: string[] };
   const named = await Promise.all(
-    files.map(async (text) => ({ ...namesOf(text), file: await localFile(namesOf(text).local) })),
+    files.map(async (text) => ({ ...namesOf(text), file: await localFile(namesOf(text).local, REMEDY) })),
   );
   const added: object[] = [];
   let inlineBytes = 0;

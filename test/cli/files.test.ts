@@ -38,7 +38,7 @@ t.test('a run takes files along and brings its artifacts back', async (t) => {
   const dry = await run('run', '--dry-run', '--file', at('big'), '--', 'cat', 'big');
   t.match(dry, { code: 0, out: /It would be accepted/ });
   for (const [wrong, message] of [
-    [['--file', at('none')], /Cannot read .*none/],
+    [['--file', at('none')], /Cannot read .*none.* Write --file LOCAL, or LOCAL:PATH/],
     [['--file', dir], /is a directory/],
     [['--file', ':x'], /lacks a name/],
     [['--download', dir], /--download needs --artifact/],

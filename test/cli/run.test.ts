@@ -191,6 +191,18 @@ t.test(
   },
 );
 
+t.test('a step that tells its progress is shown with it', async (t) => {
+  const { cli } = await world(t);
+  const [file, enough] = [join(cli.home, 'plan.json'), join(cli.home, 'enough')];
+  const command = `echo '{"percent": 41}' >&"$EXECUTION_PROGRESS_FD"; until [ -e ${enough} ]; do sleep 0.05; done`;
+  const steps = [{ name: 'encode', kind: 'shell', progress: 'fd', command }];
+  writeFileSync(file, JSON.stringify({ strategy: { type: 'serial' }, steps }));
+  const id = (await cli(['plan', 'run', '--detach', file])).out.trim();
+  await until('it is told', async () => / encode .* 41 %/.test((await cli(['show', id])).out));
+  writeFileSync(enough, '');
+  t.match(await cli(['wait', id]), { code: 0 });
+});
+
 t.test('a plan is run, drawn and checked from the terminal', async (t) => {
   const { cli } = await world(t);
   const file = join(cli.home, 'plan.yaml');

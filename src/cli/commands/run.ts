@@ -31,7 +31,7 @@ Examples:
   $ execd run --file build.sh --artifact 'dist/**' --download . -- ./build.sh
                                                 with a file; its results are in ./dist afterwards
   $ execd run -T -- bash                        in this terminal
-  $ execd run -d -t 2h -l team=web -- ./build   returns at once, and prints the id
+  $ execd run -d -t 1h -l team=web -- ./build   returns at once, and prints the id
   $ execd run --operation deploy -p env=prod    runs an operation by its name
 
 Ctrl-C cancels the command and waits for the proof that its processes have ended. A second Ctrl-C leaves it running, and
