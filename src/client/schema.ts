@@ -1,4 +1,4 @@
-// Generated from openapi/openapi.json by `npm run generate`; sha256 6b577077598fb56142f4824ccd1b65939799b923410f060976d8b558f6c6e2cc.
+// Generated from openapi/openapi.json by `npm run generate`; sha256 a3fc60d53b8a21412abb2848dcb5fb8c5416ba8c8b3ecf43cffcfa169a599d85.
 export interface paths {
     "/v1/executions": {
         parameters: {

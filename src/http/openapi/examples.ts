@@ -78,7 +78,7 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
       value: { name: 'nightly', cron: '0 2 * * *', timezone: 'Europe/Berlin', execution: hello },
     },
   },
-  putSchedule: only('A plan each five minutes, one after the other', { every_ms: 300_000, overlap: 'queue', plan }),
+  putSchedule: only('A plan every five minutes, one after the other', { every_ms: 300_000, overlap: 'queue', plan }),
   createWebhook: {
     example: { summary: 'All ends', value: { url: 'https://example.com/hooks/execd', events: ['completed', 'failed'] } },
     slack: {
