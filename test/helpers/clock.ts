@@ -11,14 +11,15 @@ export interface FakeClock extends Clock {
   readonly waiting: number;
 }
 
-export function fakeClock(startsAt = Date.now()): FakeClock {
+/** @param bootedAt its monotonic time at the beginning, for those who tell it to another process */
+export function fakeClock(startsAt = Date.now(), bootedAt = 0): FakeClock {
   let elapsed = 0;
   const timers = new Set<{ at: number; ms: number; fn: () => void }>();
   const settle = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
   const clock: FakeClock = {
     now: () => startsAt + elapsed,
-    monotonic: () => elapsed,
+    monotonic: () => bootedAt + elapsed,
     between: (from, to) => Math.max(0, to - from),
     timer(ms, fn) {
       const timer = { at: elapsed + ms, ms, fn };

@@ -530,11 +530,13 @@ t.test('where no slot is free, a request may be refused instead of queued, exact
 
 t.test('a batch is accepted together, and each item has its own answer in its place', async (t) => {
   const { call, finished } = await sharedService(t);
+  // It has not ended before its duplicate is answered.
+  const first = { ...shell('sleep 60'), idempotency_key: 'i0' };
   const executions = [
-    { ...shell('echo 0'), idempotency_key: 'i0' },
+    first,
     { kind: 'shell' },
     shell('echo 2'),
-    { ...shell('echo 0'), idempotency_key: 'i0' },
+    first,
     5,
     { ...shell('echo other'), idempotency_key: 'i0' },
   ];
@@ -550,6 +552,7 @@ t.test('a batch is accepted together, and each item has its own answer in its pl
   t.equal(items[1]?.problem?.errors[0]?.field, '/executions/1/command');
   t.equal(items[3]?.execution?.id, items[0]?.execution?.id);
   t.match(items[3], { replayed: true });
+  await call('POST', `/v1/executions/${items[0]?.execution?.id}/cancel`);
   t.equal(((await finished(items[2]?.execution?.id ?? '')).result as { stdout: string }).stdout, '2\n');
   t.match(await call('POST', '/v1/executions/batch', { executions }, { 'idempotency-key': 'k' }), {
     status: 400,

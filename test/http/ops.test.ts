@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { createClock } from '../../src/app/clock.ts';
 import { VERSION } from '../../src/app/version.ts';
 import { CHECK_NAMES, checksOf } from '../../src/http/ops/health-summary.ts';
 import { fakeClock } from '../helpers/clock.ts';
@@ -11,7 +12,8 @@ import { isOnPostgres } from '../helpers/store-of.ts';
 const SHARED = { EXECUTION_METRICS_PORT: '0' };
 
 t.test('probes and health tell what they are for', async (t) => {
-  const hostClock = fakeClock();
+  // A lease names a time of the host.
+  const hostClock = fakeClock(Date.now(), createClock().monotonic());
   const { call, app } = await service(t, {}, { hostClock });
   t.match(await call('GET', '/livez'), { status: 200, body: { status: 'ok', reason: null } });
   t.match(await call('GET', '/readyz'), { status: 200, body: { status: 'ok' } });
