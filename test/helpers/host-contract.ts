@@ -1751,13 +1751,14 @@ function live(t: Test, greeted: Greeted): void {
       t.match(begun, { reason: 'terminal_unavailable', message: /The Node host does not offer terminals/ });
       return;
     }
-    host.write(raw.input(ref, 'hi\n'));
     const said = async (text: string) =>
       until(
         `it says ${JSON.stringify(text)}`,
         () => existsSync(`${host.path(ref)}.log`) && host.log(ref).includes(text),
       );
     await said('30 100\r\n');
+    // Not before: the terminal writes it back between the text of a line and its end.
+    host.write(raw.input(ref, 'hi\n'));
     await said('hi\r\na=hi\r\nup\r\n');
     host.write(raw.resize(ref, 80, 25));
     await said('25 80\r\nresized\r\n');

@@ -159,6 +159,8 @@ t.test('a WebSocket speaks with a terminal at another server', async (t) => {
   socket.send(JSON.stringify({ type: 'resize', cols: 100, rows: 30 }));
   type(0, 'typed\n');
   await shows('30 100');
+  // Not before: the terminal writes it back between the text of a line and its end.
+  await shows('<typed>\r\n');
   type(6, 'more\n');
   await shows('more\r\nmore');
   if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
