@@ -110,7 +110,7 @@ function End({ end }: { end: Of<'end'> }) {
         )}
       </Part>
       {advice.length > 0 && (
-        <Part title="What you can do">
+        <Part title="Next steps">
           <ul className="advice">
             {advice.map((one) => (
               <li key={one}>{one}</li>

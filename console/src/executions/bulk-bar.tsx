@@ -35,6 +35,7 @@ export function BulkBar({ rows, onClear }: { rows: readonly Execution[]; onClear
     setSaid(failures.length === 0 ? `${plural(ids.length, 'execution')} ${done}` : failures.join(' '));
   };
   const cancel = () => act(live, (id) => execd.cancel(id, { reason: 'console' }), 'asked to end');
+  const [it, its] = live.length === 1 ? ['it', 'Its'] : ['them', 'Their'];
   return (
     <div className="bulk" role="region" aria-label="Selected executions">
       <strong>{rows.length} selected</strong>
@@ -54,12 +55,12 @@ export function BulkBar({ rows, onClear }: { rows: readonly Execution[]; onClear
       <span role="status">{said}</span>
       {asks && (
         <Dialog title={`Cancel ${plural(live.length, 'execution')}?`} onClose={() => setAsks(false)}>
-          <p>Their processes get their stop signal, and SIGKILL after their grace.</p>
+          <p>{its} processes get the stop signal, and SIGKILL after the grace.</p>
           <div className="actions">
             <Button look="danger" onClick={() => void cancel()}>
-              Cancel them
+              Cancel {it}
             </Button>
-            <Button onClick={() => setAsks(false)}>Keep them</Button>
+            <Button onClick={() => setAsks(false)}>Keep {it}</Button>
           </div>
         </Dialog>
       )}

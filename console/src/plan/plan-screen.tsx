@@ -212,7 +212,7 @@ function PlanActions({ plan }: { plan: Plan }) {
       )}
       <Button onClick={() => setAsksWhy(true)}>Why?</Button>
       {asksWhy && (
-        <Dialog title="Why is it so?" isWide onClose={() => setAsksWhy(false)}>
+        <Dialog title="Explanation" isWide onClose={() => setAsksWhy(false)}>
           <WhyTab of={plan} />
         </Dialog>
       )}

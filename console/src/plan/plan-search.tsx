@@ -72,7 +72,7 @@ export function PlanSearch({
         </Button>
       </form>
       <Problem error={error} />
-      {isFetching && <Loading what="what is found" />}
+      {isFetching && <Loading what="the lines" />}
       {!isFetching && error === null && data !== undefined && <Found of={data} onStep={onStep} />}
     </Dialog>
   );

@@ -122,7 +122,7 @@ function Form({ begin, isNew }: { begin: Begin; isNew: boolean }) {
           onChange={setRules}
         />
         <div className="field">
-          <label htmlFor="schedule-work">What it starts *</label>
+          <label htmlFor="schedule-work">Execution or plan *</label>
           <textarea
             id="schedule-work"
             rows={10}

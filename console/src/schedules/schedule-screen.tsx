@@ -111,7 +111,7 @@ function Runs(props: { name: string; isPlan: boolean; last: string | null; waiti
   });
   return (
     <section>
-      <h2 className="label">What became of its due times</h2>
+      <h2 className="label">Due times</h2>
       {error !== null && <Failed error={error} />}
       {data?.items.length === 0 && <p className="hint">None was due yet.</p>}
       {data !== undefined && data.items.length > 0 && (
@@ -170,7 +170,7 @@ function Change({ schedule: { name } }: { schedule: Schedule }) {
       <Button look="danger" icon="close" aria-label={`Remove ${name}`} onClick={() => setAsks(true)} />
       {asks && (
         <Dialog title={`Remove ${name}?`} onClose={() => setAsks(false)}>
-          <p>No run starts any more. What runs goes on, and the executions that it has started stay.</p>
+          <p>It starts nothing more. Running executions continue; its executions stay.</p>
           <Problem error={remove.error} />
           <div className="actions">
             <Button look="danger" onClick={() => remove.mutate('remove')}>

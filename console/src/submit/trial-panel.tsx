@@ -55,7 +55,7 @@ function Applied({ dryRun: { policy, cost, cache } }: { dryRun: DryRun }) {
   const { timeouts, limits, stop, retry, output, concurrency } = policy;
   return (
     <>
-      <h2 className="label">What would apply</h2>
+      <h2 className="label">Limits and cost</h2>
       <Facts
         rows={[
           [

@@ -246,7 +246,7 @@ function RemoveDialog({ name, onClose }: { name: string; onClose: () => void }) 
   });
   return (
     <Dialog title={`Remove ${name}?`} onClose={onClose}>
-      <p>Requests for it are rejected from then on. What runs goes on.</p>
+      <p>execd then rejects requests for it. Running executions continue.</p>
       <Problem error={remove.error} />
       <div className="actions">
         <Button look="danger" disabled={remove.isPending} onClick={() => remove.mutate()}>

@@ -115,7 +115,7 @@ function PauseForm() {
       }}
     >
       <h2 className="label">Pause</h2>
-      <p className="hint">What runs goes on. What waits begins when it is resumed.</p>
+      <p className="hint">Running executions continue. Waiting ones start when you resume.</p>
       <label className="field">
         <span>What</span>
         <select value={what} onChange={({ target }) => setWhat(target.value as What)}>

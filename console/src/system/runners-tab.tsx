@@ -34,7 +34,7 @@ export function RunnersTab() {
         <thead>
           <tr>
             <th>Runner</th>
-            <th>What it does</th>
+            <th>Role</th>
             <th>Pools</th>
             <th>Commands</th>
             <th>HTTP calls</th>
@@ -91,9 +91,9 @@ function Pools({ pools }: { pools: readonly RunnerPool[] }) {
       <thead>
         <tr>
           <th>Pool</th>
-          <th>Commands that wait</th>
+          <th>Waiting commands</th>
           <th>Slots</th>
-          <th>HTTP calls that wait</th>
+          <th>Waiting HTTP calls</th>
           <th>Slots for HTTP calls</th>
           <th>Served by</th>
         </tr>

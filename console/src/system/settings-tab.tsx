@@ -33,7 +33,7 @@ export function SettingsTab() {
           <tr>
             <th>Setting</th>
             <th>Value</th>
-            <th>What it is for</th>
+            <th>Meaning</th>
           </tr>
         </thead>
         <tbody>

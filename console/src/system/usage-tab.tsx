@@ -12,8 +12,8 @@ import { bytes, whole } from '../words/format.ts';
 const AGAIN_MS = 5000;
 
 const NAMES: Record<Usage['items'][number]['what'], string> = {
-  running: 'Executions that run',
-  queued: 'Executions that wait',
+  running: 'Running executions',
+  queued: 'Waiting executions',
   store_bytes: 'Requests, results and plans',
   log_bytes: 'Logs, in bytes',
   logs: 'Logs, one for each attempt',
@@ -59,7 +59,7 @@ function Shares({ user, isOther }: { user: string; isOther: boolean }) {
     refetchInterval: AGAIN_MS,
   });
   if (error !== null) return <Failed error={error} />;
-  if (data === undefined) return <Loading what="what is used" />;
+  if (data === undefined) return <Loading what="the shares" />;
   return (
     <>
       <table tabIndex={0}>

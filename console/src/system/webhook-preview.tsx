@@ -33,7 +33,7 @@ export function WebhookPreview({ of: { id, url }, onClose }: { of: Webhook; onCl
     retry: false,
   });
   return (
-    <Dialog title="What it would send" isWide onClose={onClose}>
+    <Dialog title="Preview" isWide onClose={onClose}>
       <div className="form">
         <p className="hint">
           To <code>{url}</code>. Nothing is sent.

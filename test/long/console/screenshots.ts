@@ -3,7 +3,7 @@
 //   npm run screenshots -- --all      of every screen and dialog, on a desk and on a phone, in build/screenshots
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { freePort, scratch, type Server, startServer } from '../support.ts';
 import { DESKTOP, openBrowser, openTab, PHONE } from './browser.ts';
 import { fill, NETWORK, type Shown } from './data.ts';
@@ -38,6 +38,9 @@ function pathOf({ name, path }: Screen): string {
 /** Those that show what happens while they are open. */
 const LIVE = ['executions', 'live', 'system'];
 
+/** Until nothing on the page is being loaded. */
+const loaded = (page: Page) => page.waitForFunction(`document.querySelector('.state .pulse') === null`);
+
 /** While its live pages are open, things happen on the server. */
 async function forDocuments(browser: Browser, server: Server, shown: Shown): Promise<void> {
   mkdirSync(OUT, { recursive: true });
@@ -57,6 +60,7 @@ async function forDocuments(browser: Browser, server: Server, shown: Shown): Pro
       await tab.page.bringToFront();
       await tab.page.locator(screen.ready).first().waitFor();
       await screen.act?.(tab.page);
+      await loaded(tab.page);
       await tab.page.screenshot({ path: join(OUT, `${screen.name}-${colorScheme}.png`) });
       await tab.close();
     };
@@ -77,6 +81,7 @@ async function ofAll(browser: Browser, server: Server, shown: Shown): Promise<nu
         try {
           await tab.page.locator(ready).first().waitFor();
           await act?.(tab.page);
+          await loaded(tab.page);
         } catch (error) {
           failures += 1;
           console.error(`${name}, ${size}, ${colorScheme}: ${(error as Error).message}`);
