@@ -33,8 +33,8 @@ export async function importFiles(
     end.files += 1;
     end.bytes += size;
   };
-  while (piece !== null) {
-    const { digest }: FilePiece = piece;
+  const digestNow = () => piece?.digest ?? null;
+  for (let digest = digestNow(); digest !== null; digest = digestNow()) {
     if (await place.has(digest)) {
       for await (const _ of bytesOf(digest));
       continue;

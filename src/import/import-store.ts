@@ -150,8 +150,8 @@ class Reader {
         this.#end = this.#checkedEnd(value);
         continue;
       }
-      if (value[0] === BYTES) return { piece: this.#checkedPiece(value as FileLine) };
-      const [table, row] = this.#checkedRow(value as RowLine);
+      if (value[0] === BYTES) return { piece: this.#checkedPiece(value) };
+      const [table, row] = this.#checkedRow(value);
       if (!TABLES.includes(table))
         throw new NotImported(
           `line ${this.#place}: execd has no table ${JSON.stringify(table)}. Use a newer execd`,

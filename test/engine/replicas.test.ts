@@ -132,7 +132,7 @@ t.test('what one engine does, the other one hears', async (t) => {
     const work = { ...CACHED, args: ['at once'] };
     const both = await Promise.all([front.submit(work), worker.submit(work), front.submit(work)]);
     t.equal(new Set(both.map(({ runId }) => runId)).size, 1);
-    t.same(both.map(({ phase }) => phase === 'joined').sort(), [false, true, true]);
+    t.equal(both.filter(({ phase }) => phase === 'joined').length, 2);
     await end(on, both[0]);
     for (const { id } of both) t.match(await waitFor(front, id), { execution: { status: 'completed' } });
   });

@@ -383,7 +383,7 @@ t.test('bytes of files that are damaged, cut out or gone are told by name', asyn
   const row = lines.find((line) => line.startsWith('["meta"')) ?? '';
   await refused(text.replace(first, `${first}\n${row}`), /a row comes after the files/);
 
-  const [{ digest }] = [JSON.parse(first)[1] as { digest: string }];
+  const [, { digest }] = JSON.parse(first) as [string, { digest: string }];
   const path = join(dir, 'files', digest.slice(0, 2), digest);
   writeFileSync(path, 'other bytes');
   await t.rejects(exported(sqlite.readStore(dir), dir), /is damaged: its bytes have another digest/);

@@ -2,7 +2,6 @@
 import type { Test } from 'tap';
 import type { CacheUse } from '../../../src/domain/cache.ts';
 import { type Execution, alike, endedAtOnce, NO_OUTPUT } from '../../../src/domain/execution/execution.ts';
-import type { ExecutionId } from '../../../src/domain/ids.ts';
 import type { NewExecution } from '../../../src/domain/ports/group.ts';
 import type { Store } from '../../../src/domain/ports/store.ts';
 import type { Outcome } from '../../../src/domain/outcome.ts';
@@ -111,8 +110,7 @@ export function joins(t: Test, makeWorld: MakeWorld): void {
     const shared = { cache: { ...use, status: 'miss' } } as const;
     const work = (more: { userId?: string; retrySafe?: boolean } = {}) =>
       newExecution({ ...shared, ...more });
-    const alone = (execution: NewExecution, besides: string | null = null) =>
-      accept(execution, { besides: besides as ExecutionId | null });
+    const alone = (execution: NewExecution, besides: string | null = null) => accept(execution, { besides });
     const first = work();
     const [second, other] = [work(), work({ retrySafe: true })];
     const results = await store.commit([[alone(first)], [alone(second)], [alone(other)]]);
