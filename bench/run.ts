@@ -29,7 +29,7 @@ import { measureNative } from './native.ts';
 import { measurePlans } from './plans.ts';
 import { measurePostgres } from './postgres.ts';
 import { writeResults } from './results.ts';
-import { measureServers } from './servers.ts';
+import { measureServers, measureTakeover } from './servers.ts';
 import { measureTail } from './tail.ts';
 import { measureTracing } from './tracing.ts';
 import { measureHitRatio } from './zipf.ts';
@@ -143,6 +143,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   ...{ 'by-hand': measureByHand, lists: measureLists, tracing: measureTracing },
   ...{ plans: () => measurePlans(ROUNDS), fairness: measureFairness, busy: measureBusy },
   ...{ postgres: measurePostgres, tail: measureTail, dispatch: measureDispatch, servers: measureServers },
+  takeover: measureTakeover,
   ...(BEFORE === undefined ? {} : { before: measureBefore.bind(null, BEFORE) }),
 };
 /** A bench that hangs says nothing. */
