@@ -1751,11 +1751,11 @@ function live(t: Test, greeted: Greeted): void {
       t.match(begun, { reason: 'terminal_unavailable', message: /The Node host does not offer terminals/ });
       return;
     }
+    const logged = () => (existsSync(`${host.path(ref)}.log`) ? host.log(ref) : '');
     const said = async (text: string) =>
-      until(
-        `it says ${JSON.stringify(text)}`,
-        () => existsSync(`${host.path(ref)}.log`) && host.log(ref).includes(text),
-      );
+      until(`it says ${JSON.stringify(text)}`, () => logged().includes(text)).catch((error: Error) => {
+        throw new Error(`${error.message}; it has said ${JSON.stringify(logged())}`);
+      });
     await said('30 100\r\n');
     // Not before: the terminal writes it back between the text of a line and its end.
     host.write(raw.input(ref, 'hi\n'));
